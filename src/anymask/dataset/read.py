@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ from anymask.errors import DatasetError
 
 PICTURE_SUFFIXES = frozenset({".webp", ".jpg", ".jpeg"})
 MAP_SUFFIX = ".png"
+MAX_HEADER_BYTES = 2**20
+"""Most bytes of one extended tar header (a long name)."""
 _UNSAFE_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\\]")
 _MAP_NUMBER = re.compile(r"^(?P<id>.+)__(?P<number>\d{1,6})$")
 
@@ -80,10 +83,10 @@ def read_shards(paths: Iterable[Path | str], limits: ReadLimits | None = None) -
     Raises: DatasetError, at the record where it is met: an unsafe, duplicate or oversized member, too many members,
     a damaged or compressed shard, a label map without its picture before it.
     """
-    names: dict[str, Path] = {}
+    shard_of: dict[str, Path] = {}
     for path in paths:
         for entry in _entries(Path(path), limits or ReadLimits()):
-            _refuse_repeat(names, entry)
+            _refuse_repeat(shard_of, entry)
             yield read_entry(entry)
 
 
@@ -92,11 +95,11 @@ def index_shards(paths: Iterable[Path | str], limits: ReadLimits | None = None) 
 
     Raises: DatasetError as `read_shards`.
     """
-    names: dict[str, Path] = {}
+    shard_of: dict[str, Path] = {}
     entries = []
     for path in paths:
         for entry in _entries(Path(path), limits or ReadLimits()):
-            _refuse_repeat(names, entry)
+            _refuse_repeat(shard_of, entry)
             entries.append(entry)
     return entries
 
@@ -214,6 +217,18 @@ def _members(shard: Path, limits: ReadLimits) -> Iterator[tuple[str, str, str, S
         yield *name, Span(member.offset_data, member.size)
 
 
+class _HeaderStream(io.BufferedReader):
+    """A file that gives no more bytes at once than an honest header needs: a false size must not fill the memory."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or not 0 <= size <= MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header claims {size} bytes")
+        return super().read(size)
+
+
 def _headers(shard: Path) -> Iterator[tarfile.TarInfo]:
     """Every member header of an uncompressed tar, to its end mark.
 
@@ -221,7 +236,7 @@ def _headers(shard: Path) -> Iterator[tarfile.TarInfo]:
     end mark is looked for.
     """
     try:
-        with shard.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+        with _HeaderStream(shard) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
             while (member := archive.next()) is not None:
                 yield member
             stream.seek(archive.offset)
@@ -258,7 +273,7 @@ def _owner_of_map(stem: str, pictures: Iterable[str]) -> tuple[str | None, int]:
     return None, -1
 
 
-def _refuse_repeat(names: dict[str, Path], entry: ShardEntry) -> None:
-    first = names.setdefault(entry.name, entry.shard)
-    if first != entry.shard:
-        raise DatasetError(f"{entry.name} is in {first} and in {entry.shard}; give each picture once")
+def _refuse_repeat(shard_of: dict[str, Path], entry: ShardEntry) -> None:
+    if entry.name in shard_of:
+        raise DatasetError(f"{entry.name} is in {shard_of[entry.name]} and in {entry.shard}; give each picture once")
+    shard_of[entry.name] = entry.shard

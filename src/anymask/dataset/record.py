@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from anymask.errors import DatasetError
+from anymask.errors import DatasetError, ImageError
 
-MAX_MAP_PIXELS = 200_000_000
+MAX_MAP_PIXELS = 2**26
 """A label map whose header claims more pixels than this is refused before it is decoded."""
 
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _INTEGER_MODES = {"1", "L", "P", "I;16", "I;16L", "I;16B", "I"}
 """Pillow's modes that hold one whole number a pixel. A palette (P) is read as its indices, as VOC's maps mean it."""
 
@@ -40,8 +41,11 @@ class Record:
 
         Raises: ImageError when the picture is damaged or not of an allowed format.
         """
-        with Image.open(io.BytesIO(self.image_bytes)) as picture:
-            return np.array(picture.convert("RGB"))
+        try:
+            with Image.open(io.BytesIO(self.image_bytes)) as picture:
+                return np.array(picture.convert("RGB"))
+        except (UnidentifiedImageError, OSError) as error:
+            raise ImageError(f"the picture of {self.name} is damaged: {error}; replace or remove it") from error
 
     def label_maps(self) -> list[npt.NDArray[np.uint16]]:
         """One (H, W) uint16 per map: 0 where nobody said anything, 1..n one region or instance each.
@@ -68,10 +72,14 @@ class Record:
 
     def _decode_map(self, index: int) -> npt.NDArray[np.uint16]:
         where = f"label map {index} of {self.name}"
+        data = self.maps_bytes[index]
+        width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")  # PNG keeps them there
+        if data.startswith(_PNG_SIGNATURE) and width * height > MAX_MAP_PIXELS:
+            raise DatasetError(
+                f"{where} claims {width}x{height} pixels, the limit is {MAX_MAP_PIXELS}; make it smaller"
+            )
         try:
-            with Image.open(io.BytesIO(self.maps_bytes[index]), formats=["PNG"]) as picture:
-                if picture.width * picture.height > MAX_MAP_PIXELS:
-                    raise DatasetError(f"{where} claims {picture.width}x{picture.height} pixels; the limit is 2e8")
+            with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
                 if picture.mode not in _INTEGER_MODES:
                     raise DatasetError(
                         f"{where} is a {picture.mode} picture; expected 8 or 16 bit grey, one number a pixel"

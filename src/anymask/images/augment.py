@@ -1,0 +1,117 @@
+"""Random views of a picture and its label maps for training: crops, scale, flips, colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from anymask.errors import ConfigError
+
+Pixels = npt.NDArray[np.uint8]
+LabelMap = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ViewConfig:
+    """Which views are drawn. The defaults show the whole picture unchanged, as the paper trains on SA-1B."""
+
+    whole_probability: float = 1.0
+    """Share of views that show the whole picture; the others show a crop."""
+    crop_fraction: tuple[float, float] = (0.4, 1.0)
+    """Range (log-uniform) of a crop's sides as a share of the picture's longest side."""
+    shrink_probability: float = 0.0
+    """Share of views drawn smaller than the input and padded (the small half of large-scale jitter)."""
+    shrink: tuple[float, float] = (0.4, 1.0)
+    """Range of that size as a share of the input."""
+    flip_probability: float = 0.0
+    """Share of views mirrored left to right."""
+    colour: float = 0.0
+    """Strength of brightness, contrast and saturation changes; 0.4 means factors in [0.6, 1.4]."""
+    grey_probability: float = 0.0
+    """Share of views without colour."""
+    invert_probability: float = 0.0
+    """Share of views with light and dark exchanged; helps on microscopy, which is not trained on."""
+
+    def __post_init__(self) -> None:
+        names = (
+            "whole_probability",
+            "shrink_probability",
+            "flip_probability",
+            "grey_probability",
+            "invert_probability",
+        )
+        for name in names:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"ViewConfig.{name} must be in [0, 1], got {getattr(self, name)}")
+        for name in ("crop_fraction", "shrink"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= 1:
+                raise ConfigError(f"ViewConfig.{name} must be an increasing pair in (0, 1], got {(low, high)}")
+        if not 0 <= self.colour < 1:
+            raise ConfigError(f"ViewConfig.colour must be in [0, 1), got {self.colour}")
+
+
+def random_view(
+    pixels: Pixels, maps: list[LabelMap], size: int, config: ViewConfig, rng: np.random.Generator
+) -> tuple[Pixels, list[LabelMap]]:
+    """One view resized so that its longest side fits `size`, padded bottom/right to (size, size) with zeros.
+
+    Returns pixels (size, size, 3) uint8 and the maps (size, size) uint16, nearest neighbour; padding is label 0.
+    """
+    left, top, right, bottom = _crop(pixels.shape[0], pixels.shape[1], config, rng)
+    pixels, maps = pixels[top:bottom, left:right], [m[top:bottom, left:right] for m in maps]
+    if rng.random() < config.flip_probability:
+        pixels, maps = pixels[:, ::-1], [m[:, ::-1] for m in maps]
+    target = size
+    if rng.random() < config.shrink_probability:
+        target = max(32, round(size * rng.uniform(*config.shrink)))
+    scale = target / max(pixels.shape[:2])
+    width, height = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=method)
+    resized = _recolour(resized, config, rng)
+    view = np.zeros((size, size, 3), np.uint8)
+    view[:height, :width] = resized
+    view_maps = []
+    for label_map in maps:
+        padded = np.zeros((size, size), np.uint16)
+        padded[:height, :width] = cv2.resize(
+            np.ascontiguousarray(label_map), (width, height), interpolation=cv2.INTER_NEAREST
+        )
+        view_maps.append(padded)
+    return view, view_maps
+
+
+def _crop(height: int, width: int, config: ViewConfig, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the view in original pixels."""
+    if rng.random() < config.whole_probability:
+        return 0, 0, width, height
+    low, high = np.log(config.crop_fraction)
+    side = max(height, width) * float(np.exp(rng.uniform(low, high)))
+    stretch = float(np.exp(rng.uniform(-0.3, 0.3)))
+    crop_w, crop_h = min(width, max(16, round(side * stretch))), min(height, max(16, round(side / stretch)))
+    left, top = int(rng.integers(width - crop_w + 1)), int(rng.integers(height - crop_h + 1))
+    return left, top, left + crop_w, top + crop_h
+
+
+def _recolour(pixels: Pixels, config: ViewConfig, rng: np.random.Generator) -> Pixels:
+    """Brightness, contrast, saturation, grey and inversion in one pass of float32."""
+    strength, grey, invert = (
+        config.colour,
+        rng.random() < config.grey_probability,
+        rng.random() < config.invert_probability,
+    )
+    if strength == 0 and not grey and not invert:
+        return pixels
+    brightness, contrast, saturation = rng.uniform(1 - strength, 1 + strength, 3)
+    values = pixels.astype(np.float32)
+    luma = values @ np.array([0.299, 0.587, 0.114], np.float32)
+    values = luma[..., None] + (values - luma[..., None]) * np.float32(0.0 if grey else saturation)
+    mean = float(luma.mean())
+    values = (mean + (values - mean) * np.float32(contrast)) * np.float32(brightness)
+    if invert:
+        values = 255 - values
+    return np.asarray(np.clip(values, 0, 255), np.uint8)

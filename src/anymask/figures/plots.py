@@ -1,0 +1,150 @@
+"""Numbers as pictures: curves and bars with their intervals, and histograms.
+
+Needs matplotlib, which is loaded at the first plot.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from anymask.errors import InputError, MissingDependencyError
+from anymask.figures.overlays import palette
+from anymask.figures.pictures import Pixels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SIZE_INCHES, _DOTS_PER_INCH = (7.0, 4.2), 110
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labels:
+    """What is written around a plot."""
+
+    title: str = ""
+    """Above the plot."""
+    x: str = ""
+    """Under the horizontal axis, with its unit."""
+    y: str = ""
+    """Beside the vertical axis, with its unit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Series:
+    """One named row of K values, with an interval around each where it is known."""
+
+    name: str
+    """The legend's text; no legend entry when empty."""
+    values: npt.ArrayLike
+    """(K,) what is plotted."""
+    low: npt.ArrayLike | None = None
+    """(K,) lower end of the interval, or none."""
+    high: npt.ArrayLike | None = None
+    """(K,) upper end of the interval, or none."""
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.values)
+        if len(shape) != 1 or (self.low is None) != (self.high is None):
+            raise InputError(f"series {self.name!r} needs (K,) values and both low and high or neither, got {shape}")
+        for end in (self.low, self.high):
+            if end is not None and np.shape(end) != shape:
+                raise InputError(
+                    f"series {self.name!r} has {shape} values and an interval of {np.shape(end)}; give one each"
+                )
+
+
+def curves(x: npt.ArrayLike, series: Sequence[Series], labels: Labels) -> Pixels:
+    """(H, W, 3) uint8: every series over the same (K,) `x`, its interval as a band.
+
+    Raises: InputError for no series or a length other than x's; MissingDependencyError without matplotlib.
+    """
+    at = np.asarray(x, np.float64)
+    _check_lengths(series, len(at))
+    figure, axes = _new_plot(labels)
+    for row, colour in zip(series, _colours(len(series)), strict=True):
+        axes.plot(at, np.asarray(row.values), marker="o", markersize=4, color=colour, label=row.name or None)
+        if row.low is not None and row.high is not None:
+            axes.fill_between(at, np.asarray(row.low), np.asarray(row.high), color=colour, alpha=0.18, linewidth=0)
+    return _drawn(figure, axes, series)
+
+
+def bars(groups: Sequence[str], series: Sequence[Series], labels: Labels) -> Pixels:
+    """(H, W, 3) uint8: for each of the K groups one bar a series, side by side, its interval as a whisker.
+
+    Raises: InputError for no series or a length other than the number of groups; MissingDependencyError.
+    """
+    _check_lengths(series, len(groups))
+    figure, axes = _new_plot(labels)
+    at, width = np.arange(len(groups)), 0.8 / len(series)
+    for index, (row, colour) in enumerate(zip(series, _colours(len(series)), strict=True)):
+        values = np.asarray(row.values, np.float64)
+        whiskers = None
+        if row.low is not None and row.high is not None:
+            ends = np.stack([values - np.asarray(row.low), np.asarray(row.high) - values])
+            whiskers = np.maximum(ends, 0.0)  # an interval that misses its value by rounding is no error to die of
+        left = at + (index - (len(series) - 1) / 2) * width
+        axes.bar(
+            left, values, width * 0.92, yerr=whiskers, color=colour, label=row.name or None, error_kw={"capsize": 2}
+        )
+    axes.set_xticks(at, list(groups), rotation=30 if max(map(len, groups)) > 8 else 0, ha="center")
+    return _drawn(figure, axes, series)
+
+
+def histogram(values: npt.ArrayLike, labels: Labels, *, bins: int = 30) -> Pixels:
+    """(H, W, 3) uint8: how often the (K,) values fall in each of `bins` equal intervals; the median is a dashed line.
+
+    Raises: InputError for no finite value; MissingDependencyError without matplotlib.
+    """
+    given = np.asarray(values, np.float64).ravel()
+    finite = given[np.isfinite(given)]
+    if len(finite) == 0:
+        raise InputError(f"none of {len(given)} values is finite; a histogram needs at least one number")
+    figure, axes = _new_plot(labels)
+    axes.hist(finite, bins=bins, color=_colours(1)[0])
+    axes.axvline(float(np.median(finite)), color="black", linestyle="--", linewidth=1)
+    return _drawn(figure, axes, ())
+
+
+def _check_lengths(series: Sequence[Series], length: int) -> None:
+    if not series:
+        raise InputError("a plot of no series was asked for; give at least one")
+    for row in series:
+        if np.shape(row.values) != (length,):
+            raise InputError(f"series {row.name!r} has {np.shape(row.values)[0]} values, the axis has {length} places")
+
+
+def _colours(count: int) -> list[tuple[float, float, float]]:
+    return [(float(r), float(g), float(b)) for r, g, b in palette(count) / 255 * 0.85]
+
+
+def _new_plot(labels: Labels) -> tuple[Figure, Axes]:
+    # matplotlib is loaded here and not above: most users never plot, and it takes a second.
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "plots need matplotlib, which is not installed: pip install 'anymask[eval]'"
+        ) from error
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
+    axes = figure.subplots()
+    axes.set(title=labels.title, xlabel=labels.x, ylabel=labels.y)
+    axes.grid(alpha=0.25)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _drawn(figure: Figure, axes: Axes, series: Sequence[Series]) -> Pixels:
+    if any(row.name for row in series):
+        axes.legend(frameon=False, fontsize="small")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return np.asarray(Image.open(buffer).convert("RGB"))

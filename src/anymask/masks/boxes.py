@@ -6,6 +6,7 @@ has a box of zeros. (The public generator's boxes end on the last pixel; `datase
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
@@ -58,8 +59,12 @@ def rle_to_box(rle: Rle) -> Boxes:
 
     Raises: MaskError when `rle` is malformed.
     """
-    height = rle.size_hw[0]
-    ends = np.cumsum(to_uncompressed_array(rle))
+    return box_of_runs(to_uncompressed_array(rle), rle.size_hw[0])
+
+
+def box_of_runs(runs: npt.NDArray[np.int64], height: int) -> Boxes:
+    """(4,) float32 xyxy of the foreground of checked column-major run lengths in a picture `height` px high."""
+    ends = np.cumsum(runs)
     starts, stops = ends[:-1:2], ends[1::2]
     filled = stops > starts
     starts, stops = starts[filled], stops[filled] - 1
@@ -73,7 +78,7 @@ def rle_to_box(rle: Rle) -> Boxes:
     return np.array([x0, y0, x1 + 1, y1 + 1], np.float32)
 
 
-def rles_to_boxes(rles: tuple[Rle, ...] | list[Rle]) -> Boxes:
+def rles_to_boxes(rles: Sequence[Rle]) -> Boxes:
     """(M, 4) float32 xyxy, one row a mask.
 
     Raises: MaskError when one is malformed.

@@ -24,7 +24,8 @@ class Rle:
 class MaskSet:
     """The masks of one picture with what is known of each; all arrays have M rows, in the same order.
 
-    Boxes are (x0, y0, x1, y1) in original pixels with right and bottom edges exclusive; an empty mask has a box of zeros.
+    Boxes are (x0, y0, x1, y1) in original pixels with right and bottom edges exclusive; an empty mask has a box of
+    zeros.
     """
 
     size_hw: tuple[int, int]

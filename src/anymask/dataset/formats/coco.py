@@ -1,0 +1,153 @@
+"""COCO's instance JSON: one file for many pictures, each with its masks and their categories.
+
+Boxes are COCO's [x, y, w, h] with true widths (a one-pixel mask has w = h = 1), unlike SA-1B's. Masks are written as
+compressed RLE with `iscrowd` 0; polygons, compressed and plain RLE are read. Scores that a model gave are written as
+`score` (the predicted IoU, COCO's key for results) and `stability_score`, and read back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from anymask.dataset.formats.sa1b import finite_or_none, number
+from anymask.errors import MaskError
+from anymask.masks import boxes as box
+from anymask.masks import polygons
+from anymask.masks import rle as rles
+from anymask.masks.sets import set_from_rles
+from anymask.masks.types import MaskSet, Rle
+from anymask.masks.validate import check_size
+
+Json = dict[str, Any]
+
+OBJECT = 1
+"""Id of the one category of masks without classes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CocoPicture:
+    """One picture of a COCO file."""
+
+    image_id: int
+    file_name: str
+    masks: MaskSet
+    category_ids: tuple[int, ...] = ()
+    """One id a mask; none means that all are OBJECT."""
+
+    def __post_init__(self) -> None:
+        if self.category_ids and len(self.category_ids) != len(self.masks):
+            raise MaskError(f"{len(self.category_ids)} category ids for {len(self.masks)} masks; give one each or none")
+
+
+def to_coco(pictures: Sequence[CocoPicture], categories: Mapping[int, str] | None = None) -> Json:
+    """The whole file: `images`, `annotations` (numbered from 1) and `categories` (id -> name; one "object" if None).
+
+    Raises: MaskError when a mask is malformed, a category has no name, or two pictures have one id.
+    """
+    names = {OBJECT: "object"} if categories is None else dict(categories)
+    ids = [picture.image_id for picture in pictures]
+    if len(set(ids)) != len(ids):
+        raise MaskError("two pictures have the same image_id; COCO files need a different one for each")
+    annotations: list[Json] = []
+    for picture in pictures:
+        for index in range(len(picture.masks)):
+            annotations.append(_annotation(picture, index, len(annotations) + 1, names))
+    return {
+        "images": [_image(picture) for picture in pictures],
+        "annotations": annotations,
+        "categories": [{"id": key, "name": name, "supercategory": "object"} for key, name in names.items()],
+    }
+
+
+def from_coco(value: object) -> list[CocoPicture]:
+    """The pictures of a COCO file in its order, those without masks included; extra keys are ignored.
+
+    Raises: MaskError when the file has another form, an annotation names an unknown picture, or a mask is refused.
+    """
+    if not isinstance(value, Mapping):
+        raise MaskError(f"a COCO file must be an object, got {type(value).__name__}")
+    images, annotations = _objects(value, "images"), _objects(value, "annotations")
+    grouped: dict[int, list[Mapping[str, Any]]] = {}
+    for image in images:
+        if type(image.get("id")) is not int or image["id"] in grouped:
+            raise MaskError(f"image id {str(image.get('id'))[:60]} is no whole number, or occurs twice")
+        grouped[image["id"]] = []
+    for index, annotation in enumerate(annotations):
+        if annotation.get("image_id") not in grouped:
+            raise MaskError(
+                f"annotation {index} belongs to image {str(annotation.get('image_id'))[:60]}, not in the file"
+            )
+        grouped[annotation["image_id"]].append(annotation)
+    return [_picture(image, grouped[image["id"]]) for image in images]
+
+
+def category_names(value: Mapping[str, Any]) -> dict[int, str]:
+    """Id -> name of a COCO file's categories; empty when it has none."""
+    return {int(item["id"]): str(item["name"]) for item in value.get("categories", [])}
+
+
+def _objects(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    items = value.get(key)
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        raise MaskError(f'a COCO file must have "{key}", a list of objects')
+    return items
+
+
+def _image(picture: CocoPicture) -> Json:
+    height, width = picture.masks.size_hw
+    return {"id": picture.image_id, "width": width, "height": height, "file_name": picture.file_name}
+
+
+def _annotation(picture: CocoPicture, index: int, annotation_id: int, names: Mapping[int, str]) -> Json:
+    masks = picture.masks
+    category = picture.category_ids[index] if picture.category_ids else OBJECT
+    if category not in names:
+        raise MaskError(f"mask {index} of {picture.file_name!r} has category {category}, which has no name")
+    annotation: Json = {
+        "id": annotation_id,
+        "image_id": picture.image_id,
+        "category_id": category,
+        "segmentation": rles.to_json(masks.rles[index]),
+        "area": int(masks.area_px[index]),
+        "bbox": [float(x) for x in box.xyxy_to_xywh(masks.boxes_xyxy[index])],
+        "iscrowd": 0,
+    }
+    scores = {"score": masks.predicted_iou[index], "stability_score": masks.stability[index]}
+    known = {key: finite_or_none(score) for key, score in scores.items()}
+    return annotation | {key: score for key, score in known.items() if score is not None}
+
+
+def _picture(image: Mapping[str, Any], annotations: list[Mapping[str, Any]]) -> CocoPicture:
+    size_hw = check_size([image.get("height"), image.get("width")])
+    masks = set_from_rles(
+        [_rle(item, size_hw) for item in annotations],
+        size_hw,
+        predicted_iou=np.array([number(item, "score") for item in annotations]),
+        stability=np.array([number(item, "stability_score") for item in annotations]),
+    )
+    return CocoPicture(
+        image_id=image["id"],
+        file_name=str(image.get("file_name", "")),
+        masks=masks,
+        category_ids=tuple(_category(item) for item in annotations),
+    )
+
+
+def _category(item: Mapping[str, Any]) -> int:
+    value = number(item, "category_id")
+    return OBJECT if math.isnan(value) else int(value)
+
+
+def _rle(item: Mapping[str, Any], size_hw: tuple[int, int]) -> Rle:
+    segmentation = item.get("segmentation")
+    try:
+        if isinstance(segmentation, list):
+            return polygons.from_polygons(segmentation, size_hw)
+        return rles.from_json(segmentation, size_hw)
+    except MaskError as error:
+        raise MaskError(f"annotation {str(item.get('id'))[:60]}: {error}") from error

@@ -18,8 +18,8 @@ def test_tiles_keep_order_and_proportions() -> None:
     assert np.flatnonzero(is_red.any(axis=0)).max() < np.flatnonzero(is_blue.any(axis=0)).min()
 
 
-def test_without_columns_the_sheet_is_about_square() -> None:
-    sheet = contact_sheet([RED] * 9, tile_px=50)
+def test_without_columns_the_sheet_has_as_many_columns_as_rows() -> None:
+    sheet = contact_sheet([RED[:, :30]] * 9, tile_px=50)
     assert sheet.shape[0] == sheet.shape[1]
 
 
@@ -30,7 +30,7 @@ def test_a_title_adds_ink_under_its_own_tile_only() -> None:
     columns = np.flatnonzero(changed.any(axis=0))
     assert changed.any()
     assert columns.min() > 108
-    assert np.flatnonzero(changed.any(axis=1)).min() > 100
+    assert np.flatnonzero(changed.any(axis=1)).min() > 50
 
 
 def test_a_long_title_is_cut_at_its_tile() -> None:
@@ -42,3 +42,9 @@ def test_a_long_title_is_cut_at_its_tile() -> None:
 def test_no_tiles_or_a_wrong_number_of_titles_is_refused(tiles: list[np.ndarray], titles: list[str]) -> None:
     with pytest.raises(InputError, match="give"):
         contact_sheet(tiles, titles)
+
+
+def test_a_row_is_as_high_as_its_highest_tile() -> None:
+    flat = contact_sheet([RED, RED], columns=2, tile_px=100)
+    mixed = contact_sheet([RED, BLUE], columns=2, tile_px=100)
+    assert mixed.shape[0] - flat.shape[0] == 50

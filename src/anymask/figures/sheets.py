@@ -20,7 +20,8 @@ def contact_sheet(
 ) -> Pixels:
     """(H, W, 3) uint8: the tiles in rows, in order, each shrunk or enlarged to fit a `tile_px` square, titles below.
 
-    Without `columns` the sheet is about square. A title too long for its tile ends in three dots.
+    Without `columns` there are about as many columns as rows. A row is as high as its highest tile. A title too long
+    for its tile ends in three dots.
 
     Raises: InputError for no tiles, or titles that are neither none nor one each; ImageError for a bad tile.
     """
@@ -29,17 +30,23 @@ def contact_sheet(
     if titles and len(titles) != len(tiles):
         raise InputError(f"{len(titles)} titles for {len(tiles)} tiles; give one a tile, or none")
     across = min(len(tiles), columns or math.ceil(math.sqrt(len(tiles))))
-    down = math.ceil(len(tiles) / across)
-    cell_w, cell_h = tile_px + _GAP_PX, tile_px + _GAP_PX + (_TITLE_PX if titles else 0)
-    sheet = Image.new("RGB", (across * cell_w + _GAP_PX, down * cell_h + _GAP_PX), _PAPER)
+    fitted = [_fitted(tile, tile_px) for tile in tiles]
+    rows = [fitted[i : i + across] for i in range(0, len(fitted), across)]
+    heights = [max(tile.height for tile in row) for row in rows]
+    step = _GAP_PX + (_TITLE_PX if titles else 0)
+    sheet = Image.new(
+        "RGB", (across * (tile_px + _GAP_PX) + _GAP_PX, sum(heights) + step * len(rows) + _GAP_PX), _PAPER
+    )
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_PX)
-    for index, tile in enumerate(tiles):
-        left, top = _GAP_PX + index % across * cell_w, _GAP_PX + index // across * cell_h
-        small = _fitted(tile, tile_px)
-        sheet.paste(small, (left + (tile_px - small.width) // 2, top + (tile_px - small.height) // 2))
-        if titles:
-            title = _shortened(titles[index], font, tile_px)
-            draw.text((left + tile_px / 2, top + tile_px + 3), title, _INK, font, anchor="ma")
+    top = _GAP_PX
+    for number, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        for column, tile in enumerate(row):
+            left = _GAP_PX + column * (tile_px + _GAP_PX)
+            sheet.paste(tile, (left + (tile_px - tile.width) // 2, top + (height - tile.height) // 2))
+            if titles:
+                title = _shortened(titles[number * across + column], font, tile_px)
+                draw.text((left + tile_px / 2, top + height + 3), title, _INK, font, anchor="ma")
+        top += height + step
     return np.asarray(sheet)
 
 

@@ -56,10 +56,11 @@ class ViewConfig:
 
 def random_view(
     pixels: Pixels, maps: list[LabelMap], size: int, config: ViewConfig, rng: np.random.Generator
-) -> tuple[Pixels, list[LabelMap]]:
+) -> tuple[Pixels, list[LabelMap], tuple[int, int]]:
     """One view resized so that its longest side fits `size`, padded bottom/right to (size, size) with zeros.
 
-    Returns pixels (size, size, 3) uint8 and the maps (size, size) uint16, nearest neighbour; padding is label 0.
+    Returns pixels (size, size, 3) uint8, the maps (size, size) uint16 (nearest neighbour; padding is label 0), and the
+    height and width that the picture itself takes.
     """
     left, top, right, bottom = _crop(pixels.shape[0], pixels.shape[1], config, rng)
     pixels, maps = pixels[top:bottom, left:right], [m[top:bottom, left:right] for m in maps]
@@ -82,7 +83,7 @@ def random_view(
             np.ascontiguousarray(label_map), (width, height), interpolation=cv2.INTER_NEAREST
         )
         view_maps.append(padded)
-    return view, view_maps
+    return view, view_maps, (height, width)
 
 
 def _crop(height: int, width: int, config: ViewConfig, rng: np.random.Generator) -> tuple[int, int, int, int]:

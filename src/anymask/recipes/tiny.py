@@ -1,0 +1,65 @@
+"""The embedded model's recipe."""
+
+from __future__ import annotations
+
+from anymask.images.augment import ViewConfig
+from anymask.model.sam import tiny_config
+from anymask.prompts.simulate import ClickConfig
+from anymask.training.batches import DataConfig
+from anymask.training.interactive import RoundsConfig
+from anymask.training.loop import Phase, TrainConfig
+from anymask.training.losses import LossConfig
+from anymask.training.schedule import OptimizerConfig
+
+
+def tiny(steps: int = 4000) -> TrainConfig:
+    """The model inside the package, from an ImageNet backbone, on two CPU cores.
+
+    Command: anymask train --recipe tiny --data 'train-*.tar' --out runs/tiny
+    """
+    return TrainConfig(
+        model=tiny_config(),
+        steps=steps,
+        pictures=4,
+        phases=(
+            # Class-balanced first: focal and dice alone sit on the all-background plateau for hundreds of steps.
+            Phase(until=0.15, size=256, masks=8, mask_loss="balanced", clicks=1),
+            Phase(until=0.45, size=256, masks=8, clicks=2),
+            Phase(until=0.80, size=384, masks=8, clicks=2),
+            Phase(until=1.0, size=512, masks=8, clicks=3),
+        ),
+        data=DataConfig(
+            view=ViewConfig(
+                whole_probability=0.35,
+                crop_fraction=(0.3, 1.0),
+                shrink_probability=0.2,
+                shrink=(0.4, 1.0),
+                flip_probability=0.5,
+                colour=0.3,
+                grey_probability=0.08,
+                invert_probability=0.04,
+            ),
+            min_area_px=32,
+            repeats=3,
+        ),
+        rounds=RoundsConfig(
+            clicks=2,
+            mask_only_rounds=0,
+            prompts=ClickConfig(centre_probability=0.4),
+            box_output="both",
+            single_on_first_point=True,
+        ),
+        losses=LossConfig(focal_weight=20.0, dice_weight=1.0),
+        optimizer=OptimizerConfig(
+            lr=1e-3,
+            encoder_lr_factor=0.3,
+            weight_decay=0.02,
+            warmup_steps=100,
+            kind="cosine",
+            clip_norm=1.0,
+            ema_decay=0.998,
+        ),
+        checkpoint_every=100,
+        validate_every=500,
+        sheet_every=200,
+    )

@@ -1,0 +1,142 @@
+"""Training samples in a fixed order: what step N sees depends on the seed and N alone, so a resumed run sees the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from anymask.dataset.record import Record
+from anymask.errors import ConfigError, DatasetError
+from anymask.images.augment import ViewConfig, random_view
+
+
+class Records(Protocol):
+    """Random access to records, such as a list or an index of shards."""
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        ...
+
+    def __getitem__(self, index: int) -> Record:
+        """The record at `index`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """How pictures become samples."""
+
+    view: ViewConfig = field(default_factory=ViewConfig)
+    """Random crops, scales, flips and colours."""
+    min_area_px: int = 1
+    """Masks smaller than this in the view (input pixels) are not drawn."""
+    max_fraction: float = 0.9
+    """Masks that cover more of the picture are dropped, as in the paper."""
+    repeats: int = 1
+    """Most prompts drawn from one mask when a picture has fewer masks than asked for."""
+
+    def __post_init__(self) -> None:
+        if self.min_area_px < 1 or self.repeats < 1:
+            raise ConfigError("DataConfig.min_area_px and repeats must be at least 1")
+        if not 0 < self.max_fraction <= 1:
+            raise ConfigError(f"DataConfig.max_fraction must be in (0, 1], got {self.max_fraction}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One view of one picture with the masks to prompt for."""
+
+    name: str
+    pixels: npt.NDArray[np.uint8]
+    """(S, S, 3) RGB, padded bottom/right with zeros."""
+    masks: npt.NDArray[np.bool_]
+    """(K, S, S), every one non-empty."""
+    content_hw: tuple[int, int]
+    """Height and width that the picture takes; the rest is padding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """The samples of one step, and the names of pictures that had nothing to learn from."""
+
+    samples: tuple[Sample, ...]
+    skipped: tuple[str, ...]
+
+
+class Batches:
+    """Batches by step number. Each epoch is a new permutation of all records; nothing is lost or repeated in one."""
+
+    def __init__(self, records: Records, config: DataConfig, *, pictures: int, seed: int) -> None:
+        if len(records) == 0:
+            raise DatasetError("there are no training pictures; check the paths and the set names left out")
+        self.records, self.config, self.pictures, self.seed = records, config, pictures, seed
+        self._order: tuple[int, npt.NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
+        self._ahead: tuple[tuple[int, int, int], Future[Batch]] | None = None
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+
+    def position(self, step: int, item: int) -> int:
+        """Index of the record that `step` sees as its `item`-th."""
+        epoch, place = divmod(step * self.pictures + item, len(self.records))
+        if self._order[0] != epoch:
+            self._order = (epoch, np.random.default_rng((self.seed, epoch)).permutation(len(self.records)))
+        return int(self._order[1][place])
+
+    def make(self, step: int, size: int, masks: int) -> Batch:
+        """The batch of `step` at input size `size`, at most `masks` masks a picture."""
+        samples, skipped = [], []
+        for item in range(self.pictures):
+            record = self.records[self.position(step, item)]
+            rng = np.random.default_rng((self.seed, 1, step, item))
+            sample = draw_sample(record, size, masks, self.config, rng)
+            if sample is None:
+                skipped.append(record.name)
+            else:
+                samples.append(sample)
+        return Batch(tuple(samples), tuple(skipped))
+
+    def get(self, step: int, size: int, masks: int, following: tuple[int, int, int] | None) -> Batch:
+        """`make(step, size, masks)`, made ahead of need when the last call named it as `following`."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == (step, size, masks):
+            batch = ahead[1].result()
+        else:
+            batch = self.make(step, size, masks)
+        if following is not None:
+            self._ahead = (following, self._worker.submit(self.make, *following))
+        return batch
+
+    def close(self) -> None:
+        """Stop the worker."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+def draw_sample(record: Record, size: int, masks: int, config: DataConfig, rng: np.random.Generator) -> Sample | None:
+    """A random view of `record` and up to `masks` of its masks; None when the view shows none that qualifies.
+
+    Every label map counts: several annotators or layers of a picture are ambiguity to learn from. Label 0 is
+    "nobody said" and never becomes a mask.
+    """
+    pixels, maps, content_hw = random_view(record.pixels(), record.label_maps(), size, config.view, rng)
+    candidates: list[tuple[int, int]] = []
+    for index, label_map in enumerate(maps):
+        areas = np.bincount(label_map.ravel())
+        areas[0] = 0
+        for label in np.flatnonzero((areas >= config.min_area_px) & (areas <= config.max_fraction * size * size)):
+            candidates.append((index, int(label)))
+    if not candidates:
+        return None
+    # Each mask once before any is repeated.
+    rounds = [rng.permutation(len(candidates)) for _ in range(config.repeats)]
+    chosen = np.concatenate(rounds)[:masks]
+    stack = np.stack([maps[candidates[i][0]] == candidates[i][1] for i in chosen])
+    return Sample(record.name, pixels, stack, content_hw)
+
+
+def without_sets(records: Sequence[Record], names: Sequence[str]) -> list[Record]:
+    """The records whose set is not among `names`."""
+    return [record for record in records if record.set_name not in names]

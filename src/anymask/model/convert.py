@@ -97,7 +97,10 @@ def config_of_hugging_face(described: Any, state: Mapping[str, Tensor]) -> SamCo
             f"config.json has mask_decoder_config.num_attention_heads = {heads!r}; "
             f"twice that must divide the decoder's {config.mask_decoder.dim} channels"
         )
-    return replace(config, mask_decoder=replace(config.mask_decoder, heads=heads))
+    norm_eps = decoder.get("layer_norm_eps", 1e-6)
+    if not isinstance(norm_eps, float) or not 0 < norm_eps < 1:
+        raise WeightsError(f"config.json has mask_decoder_config.layer_norm_eps = {norm_eps!r}; expected about 1e-6")
+    return replace(config, mask_decoder=replace(config.mask_decoder, heads=heads, norm_eps=norm_eps))
 
 
 def infer_config(state: Mapping[str, Tensor]) -> SamConfig:

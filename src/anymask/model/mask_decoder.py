@@ -36,6 +36,8 @@ class MaskDecoderConfig:
     """Hidden width of the IoU head."""
     dropout: float = 0.0
     """Dropout in training; the paper uses 0.1, the public code has none."""
+    norm_eps: float = 1e-5
+    """Added to the variance by the two-way layers' norms: 1e-5 in the public code, 1e-6 in Hugging Face's SamModel."""
     skip_finer: bool = False
     """Add the embedding's finer maps (and the drawn prompts') while upscaling, each followed by a small residual
     block. For encoders that have finer maps."""
@@ -47,6 +49,8 @@ class MaskDecoderConfig:
             raise ConfigError(f"MaskDecoderConfig.dim {self.dim} must divide by 8 and by twice heads ({self.heads})")
         if self.multimask_outputs < 1 or self.depth < 1:
             raise ConfigError("MaskDecoderConfig.multimask_outputs and depth must be at least 1")
+        if not self.norm_eps > 0:
+            raise ConfigError(f"MaskDecoderConfig.norm_eps must be above 0, got {self.norm_eps}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"MaskDecoderConfig.dropout must be in [0, 1), got {self.dropout}")
         if len(self.prompt_finer_channels) not in (0, 2):
@@ -88,7 +92,12 @@ class MaskDecoder(nn.Module):
         self.config = config
         dim, masks = config.dim, 1 + config.multimask_outputs
         self.transformer = TwoWayTransformer(
-            dim=dim, depth=config.depth, heads=config.heads, mlp_dim=config.mlp_dim, dropout=config.dropout
+            dim=dim,
+            depth=config.depth,
+            heads=config.heads,
+            mlp_dim=config.mlp_dim,
+            dropout=config.dropout,
+            norm_eps=config.norm_eps,
         )
         self.iou_token = nn.Embedding(1, dim)
         self.mask_tokens = nn.Embedding(masks, dim)

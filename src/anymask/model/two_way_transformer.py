@@ -55,17 +55,17 @@ class TokenMlp(nn.Module):
 class TwoWayLayer(nn.Module):
     """Self-attention of tokens, tokens -> image, token MLP, image -> tokens."""
 
-    def __init__(self, dim: int, heads: int, mlp_dim: int, *, first: bool, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, mlp_dim: int, *, first: bool, dropout: float, norm_eps: float) -> None:
         super().__init__()
         self.first = first
         self.self_attn = Attention(dim, heads, dropout=dropout)
-        self.norm1 = nn.LayerNorm(dim)
+        self.norm1 = nn.LayerNorm(dim, eps=norm_eps)
         self.cross_attn_token_to_image = Attention(dim, heads, downsample=2, dropout=dropout)
-        self.norm2 = nn.LayerNorm(dim)
+        self.norm2 = nn.LayerNorm(dim, eps=norm_eps)
         self.mlp = TokenMlp(dim, mlp_dim)
-        self.norm3 = nn.LayerNorm(dim)
+        self.norm3 = nn.LayerNorm(dim, eps=norm_eps)
         self.cross_attn_image_to_token = Attention(dim, heads, downsample=2, dropout=dropout)
-        self.norm4 = nn.LayerNorm(dim)
+        self.norm4 = nn.LayerNorm(dim, eps=norm_eps)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,10 +87,13 @@ class TwoWayLayer(nn.Module):
 class TwoWayTransformer(nn.Module):
     """`depth` two-way layers and one last attention from tokens to image."""
 
-    def __init__(self, *, dim: int, depth: int, heads: int, mlp_dim: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, *, dim: int, depth: int, heads: int, mlp_dim: int, dropout: float = 0.0, norm_eps: float = 1e-5
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TwoWayLayer(dim, heads, mlp_dim, first=index == 0, dropout=dropout) for index in range(depth)
+            TwoWayLayer(dim, heads, mlp_dim, first=index == 0, dropout=dropout, norm_eps=norm_eps)
+            for index in range(depth)
         )
         self.final_attn_token_to_image = Attention(dim, heads, downsample=2, dropout=dropout)
         self.norm_final_attn = nn.LayerNorm(dim)

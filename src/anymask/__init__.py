@@ -5,8 +5,25 @@
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-_HOMES = {"load": "anymask.model.weights"}
+if TYPE_CHECKING:
+    from anymask.masks.types import MaskSet
+    from anymask.model.weights import load
+    from anymask.predict.automatic import AutomaticConfig, segment_everything
+    from anymask.predict.predictor import Predictor
+    from anymask.prompts.types import Prompt
+
+__all__ = ["AutomaticConfig", "MaskSet", "Predictor", "Prompt", "load", "segment_everything"]
+
+_HOMES = {
+    "AutomaticConfig": "anymask.predict.automatic",
+    "MaskSet": "anymask.masks.types",
+    "Predictor": "anymask.predict.predictor",
+    "Prompt": "anymask.prompts.types",
+    "load": "anymask.model.weights",
+    "segment_everything": "anymask.predict.automatic",
+}
 
 
 def __getattr__(name: str) -> object:

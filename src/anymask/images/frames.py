@@ -1,4 +1,4 @@
-"""Coordinate frames: *original* pixels, *input* pixels (longest side resized, padded bottom/right), and the way back."""
+"""Coordinate frames: *original* pixels, *input* pixels (longest side resized, then padded), and the way back."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ BACKGROUND, FOREGROUND, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT, PADDING = 0, 1, 2, 3, -1
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Prompt:
-    """One prompt: any mix of points, a box, a rough mask and text. Coordinates are (x, y) pixels of the original picture.
+    """One prompt: any mix of points, a box, a rough mask and text. Coordinates are (x, y) original pixels.
 
     Raises: PromptError for a wrong shape, a value that is not finite, a label other than 0 or 1, an inverted box,
     both `mask` and `mask_logits`, or nothing at all.
@@ -44,7 +44,7 @@ class Prompt:
                 raise PromptError("points_xy has a coordinate that is not finite; give pixel numbers")
             labels = np.ones(len(points), np.int64) if self.labels is None else np.asarray(self.labels)
             if labels.shape != (len(points),) or not np.isin(labels, (BACKGROUND, FOREGROUND)).all():
-                raise PromptError(f"labels must be {len(points)} values of 1 (foreground) or 0 (background), got {labels}")
+                raise PromptError(f"labels must be {len(points)} of 1 (foreground) or 0 (background), got {labels}")
             object.__setattr__(self, "points_xy", points)
             object.__setattr__(self, "labels", labels.astype(np.int64))
         elif self.labels is not None:

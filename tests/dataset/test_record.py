@@ -83,15 +83,17 @@ WHOLE = encode(np.random.default_rng(1).integers(0, 9, (20, 30), dtype=np.uint8)
 @pytest.mark.parametrize(
     ("map_bytes", "reason"),
     [
-        (b"", "not a readable PNG"),
-        (b"<html></html>", "not a readable PNG"),
-        (WHOLE[: len(WHOLE) // 2], "not a readable PNG"),
-        (encode(np.zeros((20, 30), np.uint8), "TIFF"), "not a readable PNG"),
+        (b"", "not a known picture format"),
+        (b"<html></html>", "HTML"),
+        (WHOLE[: len(WHOLE) // 2], "cut"),
+        (WHOLE[:60] + bytes([WHOLE[60] ^ 1]) + WHOLE[61:], "wrong CRC"),
+        (encode(np.zeros((20, 30), np.uint8), "TIFF"), "TIFF"),
+        (encode(np.zeros((20, 30), np.uint8), "JPEG"), "lossy"),
         (encode(np.zeros((20, 30, 3), np.uint8), "PNG"), "one number a pixel"),
         (encode(np.zeros((20, 31), np.uint8), "PNG"), "must have its picture's size"),
-        (png_claiming(100_000, 100_000), "claims 100000x100000"),
+        (png_claiming(100_000, 100_000), "100,000 x 100,000"),
     ],
-    ids=["empty", "html", "half", "tiff", "colour", "wider", "bomb"],
+    ids=["empty", "html", "half", "flipped", "tiff", "jpeg", "colour", "wider", "bomb"],
 )
 def test_a_bad_map_is_refused_by_name(picture: bytes, map_bytes: bytes, reason: str) -> None:
     with pytest.raises(DatasetError, match=r"label map 0 of set/a") as caught:
@@ -100,13 +102,24 @@ def test_a_bad_map_is_refused_by_name(picture: bytes, map_bytes: bytes, reason: 
 
 
 def test_a_damaged_picture_is_refused(picture: bytes) -> None:
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match=r"s/a"):
         Record("a", "s", picture[: len(picture) // 2], ()).pixels()
 
 
 def test_a_damaged_picture_is_named_when_its_maps_are_asked_for() -> None:
-    with pytest.raises(DatasetError, match=r"s/a"):
+    with pytest.raises(ImageError, match=r"s/a"):
         Record("a", "s", b"no picture", (WHOLE,)).label_maps()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_label_map_lies_on_the_upright_picture(orientation: int) -> None:
+    buffer, tag = io.BytesIO(), Image.Exif()
+    tag[0x0112] = orientation
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(buffer, "JPEG", exif=tag)
+    size_hw = (30, 20) if orientation >= 5 else (20, 30)
+    record = Record("a", "s", buffer.getvalue(), (encode(np.ones(size_hw, np.uint8), "PNG"),))
+    assert record.size_hw() == size_hw
+    assert record.pixels().shape[:2] == record.label_maps()[0].shape == size_hw
 
 
 def test_real_nuclei_maps_of_16_bits_are_read_whole(data_dir) -> None:

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from anymask.errors import DatasetError, ImageError
+from anymask.images.limits import ImageLimits
+from anymask.images.load import load_image
+from anymask.images.sniff import open_container
 
-MAX_MAP_PIXELS = 2**26
-"""A label map whose header claims more pixels than this is refused before it is decoded."""
+MAP_LIMITS = ImageLimits(max_pixels=2**26)
+"""A label map whose header claims more is refused before it is decoded."""
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _INTEGER_MODES = {"1", "L", "P", "I;16", "I;16L", "I;16B", "I"}
 """Pillow's modes that hold one whole number a pixel. A palette (P) is read as its indices, as VOC's maps mean it."""
+
+_TURNED = 5
+"""From this EXIF orientation on, height and width change places when the picture is turned upright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +42,32 @@ class Record:
         return f"{self.set_name}/{self.id}"
 
     def pixels(self) -> npt.NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB, original pixels.
+        """(H, W, 3) uint8 RGB, original pixels, upright.
 
         Raises: ImageError when the picture is damaged or not of an allowed format.
         """
         try:
-            with Image.open(io.BytesIO(self.image_bytes)) as picture:
-                return np.array(picture.convert("RGB"))
-        except (UnidentifiedImageError, OSError) as error:
-            raise ImageError(f"the picture of {self.name} is damaged: {error}; replace or remove it") from error
+            return load_image(self.image_bytes).pixels
+        except ImageError as error:
+            raise ImageError(f"the picture of {self.name}: {error}") from error
+
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width of the upright picture, from its header alone.
+
+        Raises: ImageError when it has none that can be read.
+        """
+        try:
+            container = open_container(self.image_bytes, ImageLimits())
+        except ImageError as error:
+            raise ImageError(f"the picture of {self.name}: {error}") from error
+        height, width = container.size_hw
+        return (width, height) if container.orientation >= _TURNED else (height, width)
 
     def label_maps(self) -> list[npt.NDArray[np.uint16]]:
         """One (H, W) uint16 per map: 0 where nobody said anything, 1..n one region or instance each.
 
-        Raises: DatasetError when a map is damaged, not a whole number a pixel, or not of the picture's size.
+        Raises: DatasetError when a map is damaged, not a whole number a pixel, or not of the picture's size;
+        ImageError when the picture's size cannot be read.
         """
         maps = [self._decode_map(index) for index in range(len(self.maps_bytes))]
         size_hw = self.size_hw() if maps else None
@@ -62,33 +79,19 @@ class Record:
                 )
         return maps
 
-    def size_hw(self) -> tuple[int, int]:
-        """Height and width of the picture, from its header alone."""
-        try:
-            with Image.open(io.BytesIO(self.image_bytes)) as picture:
-                return picture.height, picture.width
-        except (UnidentifiedImageError, OSError) as error:
-            raise DatasetError(f"the picture of {self.name} cannot be read: {error}; replace or remove it") from error
-
     def _decode_map(self, index: int) -> npt.NDArray[np.uint16]:
         where = f"label map {index} of {self.name}"
-        data = self.maps_bytes[index]
-        width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")  # PNG keeps them there
-        if data.startswith(_PNG_SIGNATURE) and width * height > MAX_MAP_PIXELS:
-            raise DatasetError(
-                f"{where} claims {width}x{height} pixels, the limit is {MAX_MAP_PIXELS}; make it smaller"
-            )
         try:
-            with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-                if picture.mode not in _INTEGER_MODES:
-                    raise DatasetError(
-                        f"{where} is a {picture.mode} picture; expected 8 or 16 bit grey, one number a pixel"
-                    )
-                values = np.array(picture)
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-            raise DatasetError(
-                f"{where} is not a readable PNG: {error}; write it again or remove the picture"
-            ) from error
-        if values.dtype != np.bool_ and (values.min(initial=0) < 0 or values.max(initial=0) > 65535):
-            raise DatasetError(f"{where} holds numbers outside 0..65535")
+            container = open_container(self.maps_bytes[index], MAP_LIMITS)
+            if container.format != "png":
+                raise DatasetError(
+                    f"{where} is a {container.format.upper()}, expected a PNG; lossy forms change labels"
+                )
+            with Image.open(io.BytesIO(container.data), formats=["PNG"]) as picture:
+                mode, values = picture.mode, np.array(picture)
+        except (ImageError, OSError, SyntaxError, ValueError) as error:
+            raise DatasetError(f"{where} cannot be read: {error}; write it again or remove the picture") from error
+        if mode not in _INTEGER_MODES:
+            raise DatasetError(f"{where} is a {mode} picture; expected 8 or 16 bit grey, one number a pixel")
+        # A mode I picture is 32 bits wide in memory, though a PNG holds 16 at most.
         return values.astype(np.uint16)

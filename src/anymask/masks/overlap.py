@@ -40,10 +40,11 @@ def mask_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float32]:
     [[0.3330000042915344]]
     """
     a_masks, b_masks = _stacks(a, b)
-    a_flat, b_flat = a_masks.reshape(len(a_masks), -1), b_masks.reshape(len(b_masks), -1)
+    pixels = a_masks.shape[1] * a_masks.shape[2]
+    a_flat, b_flat = a_masks.reshape(-1, pixels), b_masks.reshape(-1, pixels)
     intersection = np.zeros((len(a_flat), len(b_flat)))
     # A matrix product of ones counts fast; in float32 it is exact up to 2**24, so wider masks are added up in parts.
-    for start in range(0, a_flat.shape[1], _PRODUCT_PX):
+    for start in range(0, pixels, _PRODUCT_PX):
         part = slice(start, start + _PRODUCT_PX)
         intersection += a_flat[:, part].astype(np.float32) @ b_flat[:, part].T.astype(np.float32)
     areas = [np.array([np.count_nonzero(mask) for mask in flat], np.float64) for flat in (a_flat, b_flat)]

@@ -74,6 +74,8 @@ def decode_batch(rles: Sequence[Rle]) -> npt.NDArray[np.bool_]:
     Raises: MaskError when there is none, one is malformed, or sizes differ.
     """
     height, width = check_same_size(rle.size_hw for rle in rles)
+    for rle in rles:
+        validate(rle)
     masks = np.empty((len(rles), height, width), np.bool_)
     for index, rle in enumerate(rles):
         masks[index] = decode(rle)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from anymask.predict.predictor import Predictor
 from anymask.prompts.types import Prompt
 
 
@@ -63,3 +64,29 @@ class Segmenter(Protocol):
     def predict(self, prompt: Prompt, *, multimask: bool) -> Answer:
         """Masks for the prompt: three when `multimask` (if it can), else one."""
         ...
+
+
+@dataclass(slots=True)
+class ModelSegmenter:
+    """A promptable model as a column."""
+
+    predictor: Predictor
+    name: str = "model"
+    takes_points: bool = field(default=True, init=False)
+    takes_boxes: bool = field(default=True, init=False)
+    gives_three: bool = field(default=True, init=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of configuration and weights, and what they are computed in: float16 changes masks a little."""
+        model = self.predictor.model
+        return f"model {self.predictor.model_sha256()} {str(model.dtype).removeprefix('torch.')} {model.device.type}"
+
+    def set_image(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Embed the (H, W, 3) uint8 RGB picture."""
+        self.predictor.set_image(pixels)
+
+    def predict(self, prompt: Prompt, *, multimask: bool) -> Answer:
+        """Three masks for the prompt when `multimask`, else one, at the picture's own size."""
+        prediction = self.predictor.predict(prompt, multimask=multimask)
+        return Answer(prediction.masks(), prediction.predicted_iou, prediction.logits)

@@ -9,10 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 
 _ROOT = Path(__file__).parents[1]
 _DEFAULT_DATA = _ROOT.parent / "shared" / "data"
+
+
+# A property must hold, however slow the machine is today: no time limit for one example.
+settings.register_profile("anymask", deadline=None)
+settings.load_profile("anymask")
 
 
 def pytest_configure() -> None:

@@ -68,7 +68,7 @@ class VitConfig:
 
 PATCH = 16
 """Side of a patch in pixels."""
-MLP_CHUNK = 1024
+MLP_CHUNK = 2048
 """Tokens a pass of the MLP in CPU inference: its hidden layer then stays in cache and below malloc's mmap threshold."""
 
 
@@ -127,7 +127,7 @@ class VitBlock(nn.Module):
             part = x[group.start : group.stop]
             part += self.attn.attend_in_cache(self.norm1(part), group)
         lin1, lin2 = self.mlp.lin1, self.mlp.lin2
-        for part in x.split(MLP_CHUNK):
+        for part in torch.split(x, MLP_CHUNK):
             hidden = pointwise(self.norm2(part), lin1.weight, lin1.bias)
             part += pointwise(F.gelu(hidden), lin2.weight, lin2.bias)
 
@@ -157,7 +157,7 @@ class VitEncoder(nn.Module):
             )
         if prefers_cache_path(images):
             # One image at a time: memory does not grow with the batch, and nothing is faster in a batch on a CPU.
-            return ImageEmbedding(torch.cat([self._embed(image) for image in images.split(1)]))
+            return ImageEmbedding(torch.cat([self._embed(image) for image in torch.split(images, 1)]))
         return ImageEmbedding(self._embed(images))
 
     def _embed(self, images: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ class VitEncoder(nn.Module):
         grid_hw = (x.shape[1], x.shape[2])
         x = (x + self._position(grid_hw)).flatten(1, 2)  # (B, N, C)
         x = self._transform(x, grid_hw, in_cache=prefers_cache_path(images))
-        out: Tensor = self.neck(x.transpose(1, 2).unflatten(2, grid_hw))
+        out: Tensor = self.neck(x.transpose(1, 2).reshape(len(x), -1, *grid_hw))
         return out
 
     def _transform(self, x: Tensor, grid_hw: tuple[int, int], *, in_cache: bool) -> Tensor:
@@ -175,9 +175,10 @@ class VitEncoder(nn.Module):
         order, back = (torch.from_numpy(index).to(x.device) for index in (layout.order, layout.back))
         is_raster = True
         for block in self.blocks:
+            assert isinstance(block, VitBlock)
             if block.is_global != is_raster:
                 x = x.index_select(1, back if block.is_global else order)
-                is_raster = bool(block.is_global)
+                is_raster = block.is_global
             groups = everything if block.is_global else layout.groups
             if in_cache:
                 block.update_in_place(x[0], groups)

@@ -49,7 +49,9 @@ class VitConfig:
             raise ConfigError(f"VitConfig.dim {self.dim} must divide by heads {self.heads}, and depth be at least 1")
         if any(not 0 <= block < self.depth for block in self.global_blocks):
             raise ConfigError(f"VitConfig.global_blocks {self.global_blocks} must lie in 0..{self.depth - 1}")
-        if self.native_size % PATCH or self.native_size < PATCH or self.window < 1:
+        if self.window < 1:
+            raise ConfigError(f"VitConfig.window must be at least 1 token, got {self.window}")
+        if self.native_size % PATCH or self.native_size < PATCH:
             raise ConfigError(f"VitConfig.native_size must be a multiple of {PATCH}, got {self.native_size}")
         if not 0 <= self.drop_path < 1:
             raise ConfigError(f"VitConfig.drop_path must be in [0, 1), got {self.drop_path}")

@@ -77,6 +77,24 @@ def set_from_label_map(labels: npt.ArrayLike) -> MaskSet:
     return set_from_rles(rles, (array.shape[0], array.shape[1]))
 
 
+def join_sets(sets: Sequence[MaskSet], size_hw: tuple[int, int]) -> MaskSet:
+    """The masks of all `sets` of one picture of `size_hw`, in order; trees are dropped.
+
+    Raises: MaskError when a mask is of another size.
+    """
+    every = [set_from_rles([], size_hw), *sets]
+    return MaskSet(
+        size_hw=size_hw,
+        rles=tuple(rle for one in every for rle in one.rles),
+        area_px=np.concatenate([one.area_px for one in every]),
+        boxes_xyxy=np.concatenate([one.boxes_xyxy for one in every]),
+        predicted_iou=np.concatenate([one.predicted_iou for one in every]),
+        stability=np.concatenate([one.stability for one in every]),
+        points_xy=np.concatenate([one.points_xy for one in every]),
+        crop_boxes_xyxy=np.concatenate([one.crop_boxes_xyxy for one in every]),
+    )
+
+
 def to_label_map(masks: MaskSet) -> npt.NDArray[np.uint16]:
     """(H, W) uint16: 0 where no mask is, else 1 + the index of the smallest mask that covers the pixel.
 

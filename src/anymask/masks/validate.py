@@ -33,14 +33,14 @@ def check_size(size_hw: object) -> tuple[int, int]:
     if isinstance(size_hw, np.ndarray):
         size_hw = tuple(size_hw.flat) if size_hw.size == 2 else ()
     if not isinstance(size_hw, Sequence) or isinstance(size_hw, str | bytes) or len(size_hw) != 2:
-        raise MaskError(f"size is {_short(size_hw)}, expected two whole numbers: height and width in pixels")
+        raise MaskError(f"size is {shown(size_hw)}, expected two whole numbers: height and width in pixels")
     for side in size_hw:
         if not isinstance(side, Integral) or isinstance(side, bool | np.bool_):
-            raise MaskError(f"size is {_short(size_hw)}, expected two whole numbers: height and width in pixels")
+            raise MaskError(f"size is {shown(size_hw)}, expected two whole numbers: height and width in pixels")
     height, width = int(size_hw[0]), int(size_hw[1])
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and height * width <= MAX_PIXELS):
         raise MaskError(
-            f"size is {_short(size_hw)}, expected sides of 1 to {MAX_SIDE} px and at most {MAX_PIXELS} px in all; "
+            f"size is {shown(size_hw)}, expected sides of 1 to {MAX_SIDE} px and at most {MAX_PIXELS} px in all; "
             "check that height and width are the picture's"
         )
     return height, width
@@ -100,13 +100,17 @@ def _check_array(value: object, axes: int, layout: str) -> npt.NDArray[np.bool_]
     return np.asarray(array != 0)
 
 
-def _short(value: object) -> str:
-    """`value` for a message: never more than 80 characters of it."""
+def shown(value: object) -> str:
+    """`value` as a message shows it: what it is, in 80 characters at most, whatever was given.
+
+    >>> shown([3, None, "x" * 3]), shown(10**5000), shown(list(range(9)))
+    ("[3, None, 'xxx']", 'a whole number of more than 30 digits', 'list of 9')
+    """
     if isinstance(value, Integral) and abs(int(value)) >= 10**30:
         return "a whole number of more than 30 digits"
     if isinstance(value, list | tuple) and len(value) > 4:
         return f"{type(value).__name__} of {len(value)}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_short(item) for item in value)}]"
+        return f"[{', '.join(shown(item) for item in value)}]"
     text = repr(value) if isinstance(value, str | bytes | int | float | None | np.generic) else type(value).__name__
     return text if len(text) <= 80 else text[:77] + "..."

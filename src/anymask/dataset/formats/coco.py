@@ -1,13 +1,12 @@
 """COCO's instance JSON: one file for many pictures, each with its masks and their categories.
 
 Boxes are COCO's [x, y, w, h] with true widths (a one-pixel mask has w = h = 1), unlike SA-1B's. Masks are written as
-compressed RLE with `iscrowd` 0; polygons, compressed and plain RLE are read. Scores that a model gave are written as
+compressed RLE; polygons, compressed and plain RLE are read. Scores that a model gave are written as
 `score` (the predicted IoU, COCO's key for results) and `stability_score`, and read back.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from anymask.masks import polygons
 from anymask.masks import rle as rles
 from anymask.masks.sets import set_from_rles
 from anymask.masks.types import MaskSet, Rle
-from anymask.masks.validate import check_size
+from anymask.masks.validate import check_size, shown
 
 Json = dict[str, Any]
 
@@ -35,13 +34,17 @@ class CocoPicture:
 
     image_id: int
     file_name: str
+    """As the file says it; join it to a folder with `images.paths.safe_join` only."""
     masks: MaskSet
     category_ids: tuple[int, ...] = ()
     """One id a mask; none means that all are OBJECT."""
+    is_crowd: tuple[bool, ...] = ()
+    """Per mask: does it cover a group that nobody took apart (COCO's `iscrowd`); none means that no one does."""
 
     def __post_init__(self) -> None:
-        if self.category_ids and len(self.category_ids) != len(self.masks):
-            raise MaskError(f"{len(self.category_ids)} category ids for {len(self.masks)} masks; give one each or none")
+        for name, values in (("category_ids", self.category_ids), ("is_crowd", self.is_crowd)):
+            if values and len(values) != len(self.masks):
+                raise MaskError(f"{len(values)} {name} for {len(self.masks)} masks; give one each or none")
 
 
 def to_coco(pictures: Sequence[CocoPicture], categories: Mapping[int, str] | None = None) -> Json:
@@ -75,20 +78,27 @@ def from_coco(value: object) -> list[CocoPicture]:
     grouped: dict[int, list[Mapping[str, Any]]] = {}
     for image in images:
         if type(image.get("id")) is not int or image["id"] in grouped:
-            raise MaskError(f"image id {str(image.get('id'))[:60]} is no whole number, or occurs twice")
+            raise MaskError(f"image id {shown(image.get('id'))} is no whole number, or occurs twice")
         grouped[image["id"]] = []
     for index, annotation in enumerate(annotations):
-        if annotation.get("image_id") not in grouped:
-            raise MaskError(
-                f"annotation {index} belongs to image {str(annotation.get('image_id'))[:60]}, not in the file"
-            )
-        grouped[annotation["image_id"]].append(annotation)
+        owner = annotation.get("image_id")
+        if type(owner) is not int or owner not in grouped:
+            raise MaskError(f"annotation {index} belongs to image {shown(owner)}, which is not in the file")
+        grouped[owner].append(annotation)
     return [_picture(image, grouped[image["id"]]) for image in images]
 
 
 def category_names(value: Mapping[str, Any]) -> dict[int, str]:
-    """Id -> name of a COCO file's categories; empty when it has none."""
-    return {int(item["id"]): str(item["name"]) for item in value.get("categories", [])}
+    """Id -> name of a COCO file's categories; empty when it has none.
+
+    Raises: MaskError when one has no whole number as id or no name.
+    """
+    if value.get("categories") is None:
+        return {}
+    categories = _objects(value, "categories")
+    if not all(type(item.get("id")) is int and isinstance(item.get("name"), str) for item in categories):
+        raise MaskError('one of "categories" lacks a whole number as "id" or a text as "name"')
+    return {item["id"]: item["name"] for item in categories}
 
 
 def _objects(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -115,7 +125,7 @@ def _annotation(picture: CocoPicture, index: int, annotation_id: int, names: Map
         "segmentation": rles.to_json(masks.rles[index]),
         "area": int(masks.area_px[index]),
         "bbox": [float(x) for x in box.xyxy_to_xywh(masks.boxes_xyxy[index])],
-        "iscrowd": 0,
+        "iscrowd": int(picture.is_crowd[index]) if picture.is_crowd else 0,
     }
     scores = {"score": masks.predicted_iou[index], "stability_score": masks.stability[index]}
     known = {key: finite_or_none(score) for key, score in scores.items()}
@@ -124,6 +134,9 @@ def _annotation(picture: CocoPicture, index: int, annotation_id: int, names: Map
 
 def _picture(image: Mapping[str, Any], annotations: list[Mapping[str, Any]]) -> CocoPicture:
     size_hw = check_size([image.get("height"), image.get("width")])
+    file_name = image.get("file_name", "")
+    if not isinstance(file_name, str):
+        raise MaskError(f'"file_name" must be text, got {shown(file_name)}')
     masks = set_from_rles(
         [_rle(item, size_hw) for item in annotations],
         size_hw,
@@ -132,15 +145,18 @@ def _picture(image: Mapping[str, Any], annotations: list[Mapping[str, Any]]) -> 
     )
     return CocoPicture(
         image_id=image["id"],
-        file_name=str(image.get("file_name", "")),
+        file_name=file_name,
         masks=masks,
         category_ids=tuple(_category(item) for item in annotations),
+        is_crowd=tuple(number(item, "iscrowd") == 1 for item in annotations),
     )
 
 
 def _category(item: Mapping[str, Any]) -> int:
-    value = number(item, "category_id")
-    return OBJECT if math.isnan(value) else int(value)
+    value = item.get("category_id", OBJECT)
+    if type(value) is not int:
+        raise MaskError(f'"category_id" must be a whole number, got {shown(value)}')
+    return value
 
 
 def _rle(item: Mapping[str, Any], size_hw: tuple[int, int]) -> Rle:
@@ -150,4 +166,4 @@ def _rle(item: Mapping[str, Any], size_hw: tuple[int, int]) -> Rle:
             return polygons.from_polygons(segmentation, size_hw)
         return rles.from_json(segmentation, size_hw)
     except MaskError as error:
-        raise MaskError(f"annotation {str(item.get('id'))[:60]}: {error}") from error
+        raise MaskError(f"annotation {shown(item.get('id'))}: {error}") from error

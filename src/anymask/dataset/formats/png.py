@@ -7,18 +7,21 @@ so parts show on their wholes and what lies under them is lost: write SA-1B or C
 from __future__ import annotations
 
 import io
-import warnings
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from anymask.errors import MaskError
+from anymask.errors import ImageError, MaskError
+from anymask.images.limits import ImageLimits
+from anymask.images.png import SIGNATURE, open_png
 from anymask.masks.sets import set_from_label_map, to_label_map
 from anymask.masks.types import MaskSet
-from anymask.masks.validate import check_size
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_PIXELS = 2**26
+"""Most pixels of a label map that is read, 67 million; a header that claims more is refused before it is unpacked."""
+_INTEGER_MODES = {"1", "L", "P", "I;16", "I;16B", "I"}
+"""Pillow's modes that hold one whole number a pixel; a palette file is read as its indices."""
 
 
 def to_png(masks: MaskSet) -> bytes:
@@ -49,20 +52,16 @@ def decode_labels(data: bytes) -> npt.NDArray[np.uint16]:
 
     Raises: MaskError when it is no PNG, damaged, cut off, too large, or coloured.
     """
-    if not data.startswith(_SIGNATURE):
+    if not data.startswith(SIGNATURE):
         raise MaskError("a label map must be a PNG file; these bytes are something else")
     try:
-        with warnings.catch_warnings():
-            # The size is checked here, before any pixel is unpacked.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=["PNG"])
-        check_size([image.height, image.width])
-        image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, MaskError):
-            raise
-        raise MaskError(f"the label map PNG is damaged or too large: {error}") from error
-    if image.mode not in ("L", "P", "I;16", "I", "1"):
-        raise MaskError(f"the label map PNG has mode {image.mode}, expected one 8- or 16-bit grey or palette channel")
-    labels = np.asarray(image)
+        # Structure, checksums and size first: Pillow alone takes a file whose end is missing.
+        container = open_png(data, ImageLimits(max_pixels=MAX_PIXELS))
+        with Image.open(io.BytesIO(container.data), formats=["PNG"]) as image:
+            mode, labels = image.mode, np.asarray(image)
+    except (ImageError, OSError, SyntaxError, ValueError) as error:
+        raise MaskError(f"the label map cannot be read: {error}") from error
+    if mode not in _INTEGER_MODES:
+        raise MaskError(f"the label map PNG has mode {mode}, expected one 8- or 16-bit grey or palette channel")
+    # Pillow may hold a 16-bit channel in 32 bits.
     return labels.astype(np.uint16)

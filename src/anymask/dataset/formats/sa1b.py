@@ -23,7 +23,7 @@ from anymask.masks import boxes as box
 from anymask.masks import rle as rles
 from anymask.masks.sets import set_from_rles
 from anymask.masks.types import MaskSet, Rle
-from anymask.masks.validate import check_size
+from anymask.masks.validate import check_size, shown
 
 Json = dict[str, Any]
 
@@ -112,7 +112,7 @@ def number(item: Mapping[str, Any], key: str) -> float:
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
-        raise MaskError(f'"{key}" must be a finite number or null, got {str(value)[:60]}')
+        raise MaskError(f'"{key}" must be a finite number or null, got {shown(value)}')
     return float(value)
 
 
@@ -125,7 +125,7 @@ def numbers(item: Mapping[str, Any], key: str, length: int) -> list[float] | Non
     if values is None:
         return None
     if not isinstance(values, list) or len(values) != length or any(value is None for value in values):
-        raise MaskError(f'"{key}" must be {length} numbers, got {str(values)[:60]}')
+        raise MaskError(f'"{key}" must be {length} numbers, got {shown(values)}')
     return [number({key: value}, key) for value in values]
 
 
@@ -178,12 +178,12 @@ def _parents(annotations: list[Mapping[str, Any]]) -> npt.NDArray[np.int64]:
     """(M,) indices from the `parent` ids, or (0,) when no annotation has one."""
     if not any("parent" in item for item in annotations):
         return np.zeros(0, np.int64)
-    index_of = {item.get("id"): index for index, item in enumerate(annotations)}
+    index_of = {item["id"]: index for index, item in enumerate(annotations) if type(item.get("id")) is int}
     parents = np.full(len(annotations), -1, np.int64)
     for index, item in enumerate(annotations):
         parent = item.get("parent")
         if parent is not None:
-            if parent not in index_of:
-                raise MaskError(f"annotation {index} names parent {parent!s:.20}, which is not in the record")
+            if type(parent) is not int or parent not in index_of:
+                raise MaskError(f"annotation {index} names parent {shown(parent)}, which is not in the record")
             parents[index] = index_of[parent]
     return parents

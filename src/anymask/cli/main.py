@@ -1,0 +1,71 @@
+"""The program `anymask`: its verbs, and errors as one sentence and an exit code.
+
+Exit codes: 0 all went well; 1 some of several pictures failed (each is named); 2 to 7 as `anymask.errors` says, 2 for
+wrong usage too; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, cast
+
+import typer
+
+from anymask.cli import console, models, segment
+from anymask.errors import AnymaskError
+
+app = typer.Typer(
+    name="anymask",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Every verb explains itself with examples: `anymask segment --help`.",
+)
+app.command("segment")(segment.segment)
+app.command("models")(models.models)
+
+_USAGE, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 141
+# typer carries its own click or uses an installed one, depending on its version; its bases are the same classes.
+_UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"anymask {version('anymask')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Promptable image segmentation: point at something in a picture and get its outline."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program with `arguments` (default: those of the process) and return its exit code.
+
+    Errors of `anymask.errors` become one sentence on standard error; with `--json` among the arguments they are JSON on
+    standard output too.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return int(typer.main.get_command(app).main(given, prog_name="anymask", standalone_mode=False) or 0)
+    except AnymaskError as error:
+        return console.fail(error, error.exit_code, as_json="--json" in given)
+    except _UsageError as error:
+        return console.fail(error, _USAGE, as_json="--json" in given) if given else _USAGE
+    except (typer.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`anymask models | head -1`); Python must not complain about it when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE

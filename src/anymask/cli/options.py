@@ -1,0 +1,40 @@
+"""Options that several verbs share, each defined once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anymask.cli import console
+
+if TYPE_CHECKING:
+    from anymask.model.sam import Sam
+
+
+class Dtype(StrEnum):
+    """Arithmetic of the model."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+MODEL = Annotated[str, typer.Option(help="A name that `anymask models` lists, or the path of a file or folder.")]
+DEVICE = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
+DTYPE = Annotated[Dtype, typer.Option(help="Arithmetic of the model.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
+
+
+def load_model(name: str, device: str, dtype: Dtype = Dtype.FLOAT32) -> Sam:
+    """The model, with a bar while it is downloaded.
+
+    Raises: WeightsError, ConfigError for a device that cannot be used.
+    """
+    import torch
+
+    from anymask.model.weights import load
+
+    with console.progress_bar(f"download {name}", unit="bytes") as update:
+        return load(name, device=device, dtype=getattr(torch, dtype.value), progress=update)

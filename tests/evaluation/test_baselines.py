@@ -71,15 +71,30 @@ def test_grabcut_answers_the_same_whatever_was_asked_before(disc: tuple[Pixels, 
     np.testing.assert_array_equal(segmenter.predict(prompt, multimask=False).masks, first)
 
 
-@pytest.mark.parametrize("box", [[0, 0, 80, 60], [-5, -5, 100, 100], [4, 4, 5, 5], [79, 59, 80, 60], [10, 10, 70, 11]])
-def test_grabcut_answers_every_box_with_something_inside_it(disc: tuple[Pixels, Mask], box: list[int]) -> None:
+BOXES = [[0, 0, 80, 60], [-5, -5, 100, 100], [4, 4, 5, 5], [79, 59, 80, 60], [10, 10, 70, 11]]
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_grabcut_stays_inside_every_box(disc: tuple[Pixels, Mask], box: list[int]) -> None:
     segmenter = GrabCut()
     segmenter.set_image(disc[0])
     mask = segmenter.predict(Prompt(box_xyxy=box), multimask=False).masks[0]
-    inside = np.zeros_like(mask)
-    inside[max(box[1], 0) : box[3], max(box[0], 0) : box[2]] = True
-    assert mask.any()
-    assert not (mask & ~inside).any()
+    outside = np.ones_like(mask)
+    outside[max(box[1], 0) : box[3], max(box[0], 0) : box[2]] = False
+    assert not (mask & outside).any()
+
+
+def test_an_empty_cut_is_empty_or_the_box_as_configured() -> None:
+    flat = np.full((40, 50, 3), 90, np.uint8)
+    answers = {}
+    for name in ("grabcut", "grabcut_or_box"):
+        segmenter = baseline(name)
+        segmenter.set_image(flat)
+        answers[name] = segmenter.predict(Prompt(box_xyxy=[5, 6, 20, 30]), multimask=False).masks[0]
+    assert not answers["grabcut"].any()
+    box = np.zeros((40, 50), bool)
+    box[6:30, 5:20] = True
+    np.testing.assert_array_equal(answers["grabcut_or_box"], box)
 
 
 def test_more_grabcut_iterations_change_the_answer(photo: Pixels) -> None:
@@ -136,7 +151,7 @@ def test_every_felzenszwalb_parameter_changes_the_regions(photo: Pixels, changed
     assert (answers[0] != answers[1]).any()
 
 
-@pytest.mark.parametrize("name", ["grabcut", "felzenszwalb"])
+@pytest.mark.parametrize("name", ["grabcut", "grabcut_or_box", "felzenszwalb"])
 def test_a_baseline_is_made_by_name_and_travels_to_another_process(name: str) -> None:
     segmenter: Segmenter = baseline(name)
     copy = pickle.loads(pickle.dumps(segmenter))
@@ -149,7 +164,7 @@ def test_a_fingerprint_tells_parameters_apart() -> None:
 
 
 def test_an_unknown_baseline_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="known are grabcut, felzenszwalb"):
+    with pytest.raises(ConfigError, match="known are grabcut, grabcut_or_box, felzenszwalb"):
         baseline("watershed")
 
 

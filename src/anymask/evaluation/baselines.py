@@ -25,6 +25,9 @@ class GrabCutConfig:
     """Rounds of colour model and cut; the five of OpenCV's own examples."""
     seed: int = 0
     """Seed of the k-means that starts the colour models; set before every prompt, so that order does not matter."""
+    empty_means_box: bool = False
+    """Answer the box itself where the cut comes back empty; OpenCV's answer is empty then, for about every fifth of our
+    validation boxes, and filling them lifts its mean IoU by about .1."""
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
@@ -52,8 +55,8 @@ class FelzenszwalbConfig:
 class GrabCut:
     """GrabCut inside a box: everything outside is background, the cut decides inside.
 
-    Where it cannot work or finds nothing (the box is the whole picture, the answer is empty) it answers the box itself,
-    which helps it. Source: Rother, Kolmogorov, Blake, "GrabCut", SIGGRAPH 2004, as OpenCV has it.
+    A box that is the whole picture leaves no background to learn from; it is answered with itself.
+    Source: Rother, Kolmogorov, Blake, "GrabCut", SIGGRAPH 2004, as OpenCV has it.
     """
 
     config: GrabCutConfig = field(default_factory=GrabCutConfig)
@@ -84,7 +87,7 @@ class GrabCut:
         if inside.all() or not inside.any():
             return _only(inside)
         mask = self._cut(self._bgr, inside)
-        return _only(mask if mask.any() else inside)
+        return _only(inside if self.config.empty_means_box and not mask.any() else mask)
 
     def _cut(self, bgr: Pixels, inside: Mask) -> Mask:
         state = np.where(inside, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
@@ -142,16 +145,18 @@ class Felzenszwalb:
 
 
 def baseline(name: str) -> Segmenter:
-    """The baseline called "grabcut" or "felzenszwalb", as the command line names it.
+    """The baseline called "grabcut", "grabcut_or_box" (the same with `empty_means_box`) or "felzenszwalb".
 
     Raises: ConfigError for another name; MissingDependencyError when its library is not installed.
     """
     if name == "grabcut":
         return GrabCut()
+    if name == "grabcut_or_box":
+        return GrabCut(GrabCutConfig(empty_means_box=True), name)
     if name == "felzenszwalb":
         _skimage()
         return Felzenszwalb()
-    raise ConfigError(f"unknown baseline {name!r}; known are grabcut, felzenszwalb")
+    raise ConfigError(f"unknown baseline {name!r}; known are grabcut, grabcut_or_box, felzenszwalb")
 
 
 def _box_mask(box_xyxy: npt.NDArray[np.float32], size_hw: tuple[int, ...]) -> Mask:

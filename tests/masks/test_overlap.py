@@ -42,13 +42,15 @@ def test_pairs_are_the_diagonal_of_the_matrix_and_torch_agrees(stack: Mask, seed
     np.testing.assert_allclose(overlap.soft_iou(a.float(), b).numpy(), pairs, rtol=1e-6)
 
 
-def test_masks_wider_than_one_product_are_counted_exactly() -> None:
-    shape = (17, 2**20 - 1)  # past 2**24, where float32 cannot count by ones
-    a, b = np.ones(shape, bool), np.ones(shape, bool)
-    b[0, :3] = False
-    size = a.size
-    assert overlap.mask_iou(a, b)[0, 0] == np.float32((size - 3) / size)
-    assert overlap.mask_iou_pairs(a, b)[0] == np.float32((size - 3) / size)
+def test_masks_of_more_pixels_than_float32_can_count_are_counted_exactly() -> None:
+    whole = np.ones((4100, 4096), bool)
+    most = whole.copy()
+    most[0, :3] = False
+    expected = np.float32((whole.size - 3) / whole.size)
+    assert expected < 1
+    assert overlap.mask_iou(whole, most).tolist() == [[expected]]
+    assert overlap.mask_iou(np.stack([whole] * 3), np.stack([most] * 2)).tolist() == [[expected] * 2] * 3
+    assert overlap.mask_iou_pairs(whole, most).tolist() == [expected]
 
 
 def test_iou_per_mask_thresholds_and_broadcasts() -> None:

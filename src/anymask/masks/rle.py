@@ -248,10 +248,11 @@ def _from_runs(runs: Runs, size_hw: tuple[int, int]) -> Rle:
 
 def _drop_pairs(edges: Runs) -> Runs:
     """Sorted `edges` where each position that occurs an even number of times cancels out."""
-    if not (edges[1:] == edges[:-1]).any():
+    starts = np.flatnonzero(np.diff(edges, prepend=-1))
+    if len(starts) == len(edges):
         return edges
-    positions, times = np.unique(edges, return_counts=True)
-    return np.asarray(positions[times % 2 == 1])
+    times = np.diff(starts, append=len(edges))
+    return np.asarray(edges[starts[times % 2 == 1]])
 
 
 def _runs_of_edges(edges: Runs, pixels: int) -> Runs:

@@ -44,7 +44,8 @@ def describe(error: Exception) -> str:
     if formatted is None:
         return str(error)
     context = getattr(error, "ctx", None)
-    return str(formatted()) + (f" See {context.command_path} --help." if context is not None else "")
+    message = str(formatted()).removesuffix(".")
+    return message if context is None else f"{message}; see {context.command_path} --help"
 
 
 def printable(text: str) -> str:

@@ -57,15 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(typer.main.get_command(app).main(given, prog_name="anymask", standalone_mode=False) or 0)
+        code = int(typer.main.get_command(app).main(given, prog_name="anymask", standalone_mode=False) or 0)
     except AnymaskError as error:
         return console.fail(error, error.exit_code, as_json="--json" in given)
     except _UsageError as error:
         return console.fail(error, _USAGE, as_json="--json" in given) if given else _USAGE
     except (typer.Abort, KeyboardInterrupt):
-        sys.stderr.write("interrupted\n")
-        return _INTERRUPTED
+        code = _INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`anymask models | head -1`); Python must not complain about it when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    if code == _INTERRUPTED:
+        console.warn("interrupted")
+    return code

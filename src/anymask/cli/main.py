@@ -13,7 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
-from anymask.cli import console, models, segment
+from anymask.cli import console, evaluate, models, segment
 from anymask.errors import AnymaskError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("segment")(segment.segment)
 app.command("models")(models.models)
+app.add_typer(evaluate.app, name="evaluate")
 
 _USAGE, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 141
 # typer carries its own click or uses an installed one, depending on its version; its bases are the same classes.

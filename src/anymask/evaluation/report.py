@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from anymask.evaluation.compare import Comparison, compare
 from anymask.evaluation.metrics import Interval, mean_interval, mean_of_sets_interval
@@ -118,9 +119,9 @@ def to_csv(summary: Summary) -> str:
     return stream.getvalue()
 
 
-def to_json(result: PointsResult, summary: Summary) -> str:
-    """Settings, scores, differences, and what was left out."""
-    plain = {
+def to_plain_report(result: PointsResult, summary: Summary) -> dict[str, Any]:
+    """Settings, scores, differences, and what was left out, as JSON values."""
+    return {
         "config": to_plain(result.config),
         "columns": list(result.columns),
         "scores": to_plain(summary.scores),
@@ -128,7 +129,11 @@ def to_json(result: PointsResult, summary: Summary) -> str:
         "without_targets": list(result.without_targets),
         "bad": [{"picture": name, "reason": reason} for name, reason in result.bad],
     }
-    return json.dumps(plain, indent=1) + "\n"
+
+
+def to_json(result: PointsResult, summary: Summary) -> str:
+    """`to_plain_report` as text."""
+    return json.dumps(to_plain_report(result, summary), indent=1) + "\n"
 
 
 def to_html(result: PointsResult, summary: Summary, data: Sequence[Path | str]) -> str:

@@ -1,0 +1,128 @@
+"""`anymask evaluate points`, on a folder of real pictures with a small model."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from anymask.cli.main import main
+from anymask.dataset import read_shards
+
+
+@pytest.fixture(scope="module")
+def labelled(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures each of two sets, as a folder."""
+    root = tmp_path_factory.mktemp("labelled")
+    for name in ("val-food_plates.tar", "val-dsbowl2018.tar"):
+        for record in islice(read_shards([data_dir / name]), 2):
+            folder = root / record.set_name
+            folder.mkdir(exist_ok=True)
+            (folder / f"{record.id}.webp").write_bytes(record.image_bytes)
+            for number, data in enumerate(record.maps_bytes):
+                (folder / f"{record.id}__{number}.png").write_bytes(data)
+    return root
+
+
+def arguments(data: Path, model: Path, *more: str) -> list[str]:
+    return ["evaluate", "points", "--data", str(data), "--model", str(model), "--clicks", "1,2", *more]
+
+
+def test_tables_are_printed_and_a_report_is_written(
+    labelled: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(labelled, small_model, "--out", str(tmp_path / "out"))) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for expected in (
+        "small - felzenszwalb",
+        "small - grabcut",
+        "dsbowl2018",
+        "food_plates",
+        "mean of sets",
+        "2 clicks",
+    ):
+        assert expected in out
+    names = {"report.html", "report.csv", "report.json", "report.txt"}
+    names |= {"small.jsonl", "grabcut.jsonl", "felzenszwalb.jsonl"}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == names
+    assert (tmp_path / "out" / "report.txt").read_text() in out
+
+
+def test_json_is_one_document_and_writes_no_file(
+    labelled: Path,
+    small_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments(labelled, small_model, "--baselines", "none", "--max-pictures", "1", "--json")) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert plain["columns"] == ["small"]
+    assert plain["config"]["clicks"] == [1, 2]
+    assert {row["pictures"] for row in plain["scores"] if row["set_name"] != "mean of sets"} == {1}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_command_goes_on_from_the_first(
+    labelled: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = arguments(labelled, small_model, "--baselines", "felzenszwalb", "--out", str(tmp_path))
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert main(command) == 0
+    assert capsys.readouterr().out == first
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_another_seed_into_the_same_folder_is_refused(
+    labelled: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = arguments(labelled, small_model, "--baselines", "none", "--out", str(tmp_path))
+    assert main(command) == 0
+    assert main([*command, "--seed", "5"]) == 5
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_a_damaged_picture_is_named_and_the_exit_code_says_so(
+    data_dir: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data" / "s"
+    folder.mkdir(parents=True)
+    for index, record in enumerate(islice(read_shards([data_dir / "val-dsbowl2018.tar"]), 21)):
+        whole = record.image_bytes if index != 4 else record.image_bytes[:300]
+        (folder / f"{index}.webp").write_bytes(whole)
+        (folder / f"{index}.png").write_bytes(record.maps_bytes[0])
+    assert main(arguments(tmp_path / "data", small_model, "--baselines", "none", "--out", str(tmp_path / "o"))) == 1
+    out, err = capsys.readouterr()
+    assert "1 pictures could not be read" in out
+    assert "s/4" in out
+    assert "s/4" in err
+
+
+@pytest.mark.parametrize(
+    ("more", "message", "code"),
+    [
+        (["--baselines", "watershed"], "known are grabcut", 2),
+        (["--clicks", "1,x"], "expected rising whole numbers", 2),
+        (["--clicks", "2,3"], "must rise from 1", 2),
+        (["--data", "nowhere.tar"], "does not exist", 4),
+        (["--max-pictures", "0"], "max-pictures", 2),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    labelled: Path, small_model: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str, code: int
+) -> None:
+    assert main(arguments(labelled, small_model, "--json", *more)) == code
+    assert message in capsys.readouterr().err
+
+
+def test_two_models_of_one_name_are_refused(
+    labelled: Path, small_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(labelled, small_model, "--model", str(small_model), "--json")) == 2
+    assert "its own name" in capsys.readouterr().err

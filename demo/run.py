@@ -1,10 +1,11 @@
 """What `make demo` runs: a real photograph, the model in the package, a click, a box, and everything.
 
-python demo/run.py [FOLDER]        writes to demo_output/ unless told otherwise
+python demo/run.py [FOLDER]        writes to demo_output/ in the current folder unless told otherwise
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
@@ -20,10 +21,10 @@ from anymask.figures import contact_sheet, encode, overlay
 from anymask.images.load import load_image
 from anymask.predict.prediction import Prediction
 
-HERE = Path(__file__).parent
+HERE = Path(os.path.relpath(Path(__file__).parent))
 PHOTO = HERE / "coffee.jpg"
 CLICK = anymask.Prompt(points_xy=np.array([[300.0, 145.0]], np.float32))
-BOX = anymask.Prompt(box_xyxy=np.array([170.0, 12.0, 430.0, 325.0], np.float32))
+BOX = anymask.Prompt(box_xyxy=np.array([172.0, 15.0, 411.0, 308.0], np.float32))
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -87,4 +88,4 @@ def save(path: Path, pixels: Pixels) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "demo_output")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("demo_output"))

@@ -5,7 +5,7 @@ import math
 import faster_coco_eval.mask_api_new_cpp as native
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from anymask.errors import MaskError
@@ -14,7 +14,7 @@ from tests.masks.drawn import Mask, blobs, masks
 
 TRIANGLE = [1.0, 1.0, 9.0, 1.0, 1.0, 7.0]
 
-COORDINATE = st.floats(-20, 60, width=32) | st.integers(-20, 60).map(float) | st.sampled_from([0.1, 0.5, 0.09, 9.9])
+COORDINATE = st.floats(-50, 100, width=32) | st.integers(-50, 100).map(float) | st.sampled_from([0.1, 0.5, 0.09, 9.9])
 
 
 @given(masks(max_side=16))
@@ -37,6 +37,7 @@ def test_an_empty_mask_has_no_polygons() -> None:
     assert polygons.to_polygons(np.zeros((3, 4), bool)) == []
 
 
+@settings(max_examples=300)
 @given(st.lists(st.lists(st.tuples(COORDINATE, COORDINATE), min_size=3, max_size=8), min_size=1, max_size=3))
 def test_the_mask_is_the_coco_librarys(drawn: list[list[tuple[float, float]]]) -> None:
     assume(all(len(set(points)) >= 3 for points in drawn))

@@ -4,7 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anymask.model import vit_attention
-from anymask.model.vit_attention import VitAttention, merge_padding, pointwise, prefers_cache_path, resize_table
+from anymask.model.layers import pointwise, prefers_cache_path
+from anymask.model.vit_attention import VitAttention, merge_padding, resize_table
 from anymask.model.windows import WindowGroup, whole_grid, window_layout
 
 HEADS, DIM = 4, 32

@@ -14,8 +14,8 @@ from torch.utils.checkpoint import checkpoint
 
 from anymask.errors import ConfigError, InputError
 from anymask.model.embedding import ImageEmbedding
-from anymask.model.layers import LayerNorm2d
-from anymask.model.vit_attention import VitAttention, pointwise, prefers_cache_path
+from anymask.model.layers import LayerNorm2d, pointwise, prefers_cache_path
+from anymask.model.vit_attention import VitAttention
 from anymask.model.windows import WindowGroup, whole_grid, window_layout
 
 
@@ -168,7 +168,7 @@ class VitEncoder(nn.Module):
         grid_hw = (x.shape[1], x.shape[2])
         x = (x + self._position(grid_hw)).flatten(1, 2)  # (B, N, C)
         x = self._transform(x, grid_hw, in_cache=prefers_cache_path(images))
-        out: Tensor = self.neck(x.transpose(1, 2).reshape(len(x), -1, *grid_hw))
+        out: Tensor = self.neck(x.transpose(1, 2).reshape(x.shape[0], -1, *grid_hw))
         return out
 
     def _transform(self, x: Tensor, grid_hw: tuple[int, int], *, in_cache: bool) -> Tensor:

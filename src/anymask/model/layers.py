@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def is_recorded() -> bool:
+    """Whether what is done to tensors is recorded now: by autograd, export or compilation."""
+    return torch.is_grad_enabled() or torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
+
+
+def prefers_cache_path(x: Tensor) -> bool:
+    """Whether x is float32 on a CPU and not recorded: small steps that stay in cache are fastest then."""
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not is_recorded()
+
+
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`F.linear` of contiguous (N, C) as a 1x1 convolution: oneDNN's kernels beat the BLAS by about 12 % here."""
+    rows, channels = x.shape
+    # With one thread PyTorch takes oneDNN for 1x1 convolutions only from 16 images on.
+    images = 16 if rows % 16 == 0 else 1
+    pixels = x.view(images, rows // images, 1, channels).permute(0, 3, 1, 2)  # channels_last
+    return F.conv2d(pixels, weight[:, :, None, None], bias).permute(0, 2, 3, 1).reshape(rows, -1)
+
+
 class LayerNorm2d(nn.Module):
-    """(B, C, H, W) normalised over C at each pixel, eps 1e-6. Source: the public implementation's neck and upscaling."""
+    """(B, C, H, W) normalised over C at each pixel. Source: the public implementation's neck and upscaling."""
 
     def __init__(self, channels: int, eps: float = 1e-6) -> None:
         super().__init__()
@@ -23,12 +44,12 @@ class LayerNorm2d(nn.Module):
 
 
 class Mlp(nn.Module):
-    """(..., in) -> (..., out) through `layers` linear layers with ReLU between. Names as in the public decoder's heads."""
+    """(..., in) -> (..., out) through `layers` linear layers with ReLU between; names as in the public decoder."""
 
     def __init__(self, in_dim: int, hidden_dim: int, out_dim: int, layers: int) -> None:
         super().__init__()
         dims = [in_dim, *[hidden_dim] * (layers - 1), out_dim]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(dims))
 
     def forward(self, x: Tensor) -> Tensor:
         for index, layer in enumerate(self.layers):

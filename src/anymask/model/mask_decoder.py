@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from anymask.errors import ConfigError
 from anymask.model.embedding import ImageEmbedding
-from anymask.model.layers import LayerNorm2d, Mlp
+from anymask.model.folded_attention import ImageSide, first_tokens, later_tokens, project_image
+from anymask.model.layers import LayerNorm2d, Mlp, is_recorded, pointwise, prefers_cache_path
 from anymask.model.prompt_encoder import PromptEncoding
 from anymask.model.two_way_transformer import TwoWayTransformer
 
@@ -69,6 +70,14 @@ class PreparedImage:
     """(1, C, h, w) positional encoding of the embedding grid."""
     no_mask: Tensor
     """(1, C, 1, 1) the learned "no mask" embedding."""
+    side: ImageSide | None = None
+    """The image's side of the decoder's attention; None where gradients or graphs are recorded."""
+
+
+ALL_MASKS = slice(None)
+"""The single-mask token's mask, then the ambiguous ones."""
+PIXELS_AT_ONCE = 1024
+"""Cells of the embedding upscaled at a time on a CPU, so that what they become stays in cache."""
 
 
 class RefineBlock(nn.Module):
@@ -118,23 +127,80 @@ class MaskDecoder(nn.Module):
                 for channels, width in zip(config.prompt_finer_channels, (dim // 4, dim // 8), strict=True)
             )
 
-    def forward(self, prepared: PreparedImage, prompts: PromptEncoding) -> tuple[Tensor, Tensor]:
-        """Logits (P, 1 + M, 4h, 4w) and predicted IoU (P, 1 + M) of P prompts on one image."""
-        count = prompts.sparse.shape[0]
+    def prepare(self, embedding: ImageEmbedding, position: Tensor, no_mask: Tensor) -> PreparedImage:
+        """What every prompt on the image of `embedding` (B = 1) needs; see `PreparedImage` for the shapes."""
+        if is_recorded():
+            return PreparedImage(embedding, position, no_mask)
+        image = _flat(embedding.main + no_mask)
+        side = project_image(self.transformer, image, _flat(position))
+        return PreparedImage(embedding, position, no_mask, side)
+
+    def forward(
+        self, prepared: PreparedImage, prompts: PromptEncoding, chosen: slice = ALL_MASKS
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (P, M, 4h, 4w) and predicted IoU (P, M) of P prompts on one image, for the `chosen` masks."""
         heads = torch.cat((self.iou_token.weight, self.mask_tokens.weight))
-        tokens = torch.cat((heads.expand(count, -1, -1), prompts.sparse), dim=1)
-        main = prepared.embedding.main
-        height, width = main.shape[-2:]
-        source = main + (prepared.no_mask if prompts.dense is None else prompts.dense)
-        flat = source.flatten(2).transpose(1, 2)  # (P or 1, HW, C)
-        tokens, flat = self.transformer(tokens, flat, prepared.position.flatten(2).transpose(1, 2))
-        image = flat.transpose(1, 2).unflatten(2, (height, width))  # (P, C, h, w), channels_last in memory
-        upscaled = self.upscale(image, prepared.embedding, prompts)
-        weights = torch.stack(
-            [mlp(tokens[:, 1 + index]) for index, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
-        )  # (P, 1 + M, C / 8)
-        logits = torch.einsum("pmc,pchw->pmhw", weights, upscaled)
-        return logits, self.iou_prediction_head(tokens[:, 0])
+        tokens = torch.cat((heads.expand(prompts.sparse.shape[0], -1, -1), prompts.sparse), dim=1)
+        has_dropout = self.training and self.config.dropout > 0
+        if prepared.side is not None and not is_recorded() and not has_dropout:
+            return self._infer(prepared, prompts, tokens, chosen)
+        source = prepared.embedding.main + (prepared.no_mask if prompts.dense is None else prompts.dense)
+        tokens, flat = self.transformer(tokens, _flat(source), _flat(prepared.position))
+        return self._masks(tokens, flat, prepared.embedding, prompts, chosen), self._scores(tokens, chosen)
+
+    def _infer(
+        self, prepared: PreparedImage, prompts: PromptEncoding, tokens: Tensor, chosen: slice
+    ) -> tuple[Tensor, Tensor]:
+        """`forward` on the prepared image's side, a few prompts at a time."""
+        assert prepared.side is not None
+        # On a CPU batching makes an image-sized step slower, it falls out of cache; steps on tokens alone profit.
+        group, step = (8, 1) if prefers_cache_path(tokens) else (64, 64)
+        final, logits = [], []
+        for start in range(0, len(tokens), group):
+            several, encoded = tokens[start : start + group], _part(prompts, slice(start, start + group))
+            images = None if encoded.dense is None else _flat(prepared.embedding.main + encoded.dense)
+            begun = first_tokens(self.transformer, several, prepared.side, images)
+            for index in range(0, len(several), step):
+                part = slice(index, index + step)
+                image = None if images is None else images[part]
+                done, image = later_tokens(self.transformer, several[part], begun[part], prepared.side, image)
+                final.append(done)
+                logits.append(self._masks(done, image, prepared.embedding, _part(encoded, part), chosen))
+        return torch.cat(logits), self._scores(torch.cat(final), chosen)
+
+    def _scores(self, tokens: Tensor, chosen: slice) -> Tensor:
+        """(P, T, C) final tokens -> (P, M) predicted IoU."""
+        scores: Tensor = self.iou_prediction_head(tokens[:, 0])[:, chosen]
+        return scores
+
+    def _masks(
+        self, tokens: Tensor, flat: Tensor, embedding: ImageEmbedding, prompts: PromptEncoding, chosen: slice
+    ) -> Tensor:
+        """Final tokens (P, T, C) and image (P, HW, C) -> (P, M, 4h, 4w) logits."""
+        each = list(zip(self.output_hypernetworks_mlps, tokens.unbind(1)[1:], strict=False))[chosen]
+        weights = torch.stack([mlp(token) for mlp, token in each], dim=1)  # (P, M, C / 8)
+        height, width = embedding.main.shape[-2:]
+        if not self.config.skip_finer and len(flat) == 1 and prefers_cache_path(flat):
+            return self._upscale_by_products(flat[0], weights[0], (height, width))[None]
+        image = flat.transpose(1, 2).reshape(flat.shape[0], -1, height, width)  # (P, C, h, w), channels_last in memory
+        return torch.einsum("pmc,pchw->pmhw", weights, self.upscale(image, embedding, prompts))
+
+    def _upscale_by_products(self, flat: Tensor, weights: Tensor, hw: tuple[int, int]) -> Tensor:
+        """`upscale` and the product with weights (M, C / 8) for one image (HW, C) on a CPU -> (M, 4h, 4w).
+
+        A transposed convolution whose kernel is its stride is a matrix product of each pixel with 2 x 2 outputs.
+        """
+        first, norm, _, second, _ = self.output_upscaling
+        assert isinstance(norm, LayerNorm2d)
+        pieces = []
+        for piece in torch.split(flat, PIXELS_AT_ONCE):
+            eighth = _as_product(first, piece).view(-1, len(norm.weight))
+            eighth = F.gelu(F.layer_norm(eighth, eighth.shape[-1:], norm.weight, norm.bias, norm.eps))
+            quarter = F.gelu(_as_product(second, eighth)).view(-1, weights.shape[1])
+            pieces.append(torch.mm(weights, quarter.t()))
+        height, width = hw
+        cells = torch.cat(pieces, dim=1).view(-1, height, width, 2, 2, 2, 2)
+        return cells.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, 4 * height, 4 * width)
 
     def upscale(self, image: Tensor, embedding: ImageEmbedding, prompts: PromptEncoding) -> Tensor:
         """(P, C, h, w) -> (P, C/8, 4h, 4w) by two stride-2 transposed convolutions, skips added when configured."""
@@ -151,3 +217,22 @@ class MaskDecoder(nn.Module):
             quarter = quarter + self.prompt_skips[1](prompts.finer[1])
         refined: Tensor = self.refine[1](last(quarter))
         return refined
+
+
+def _flat(image: Tensor) -> Tensor:
+    """(P, C, h, w) -> (P, hw, C) contiguous."""
+    return image.flatten(2).transpose(1, 2).contiguous()
+
+
+def _part(prompts: PromptEncoding, rows: slice) -> PromptEncoding:
+    """Some of the prompts."""
+    dense = None if prompts.dense is None else prompts.dense[rows]
+    return PromptEncoding(prompts.sparse[rows], dense, tuple(finer[rows] for finer in prompts.finer))
+
+
+def _as_product(convolution: nn.Module, pixels: Tensor) -> Tensor:
+    """(N, C) through a 2 x 2 transposed convolution of stride 2 -> (N, 2 * 2 * channels), rows before columns."""
+    assert isinstance(convolution, nn.ConvTranspose2d)
+    assert convolution.bias is not None
+    weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    return pointwise(pixels, weight, convolution.bias.repeat(4))

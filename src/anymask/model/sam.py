@@ -1,4 +1,4 @@
-"""The promptable model: an image encoder that runs once; a prompt encoder and a mask decoder that answer each prompt."""
+"""The promptable model: an image encoder that runs once; prompt encoder and mask decoder answer each prompt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from anymask.errors import ConfigError
 from anymask.model.embedding import ImageEmbedding
 from anymask.model.image_encoder import VitConfig, VitEncoder
-from anymask.model.mask_decoder import MaskDecoder, MaskDecoderConfig, PreparedImage
+from anymask.model.mask_decoder import ALL_MASKS, MaskDecoder, MaskDecoderConfig, PreparedImage
 from anymask.model.prompt_encoder import PromptEncoder, PromptEncoderConfig
 from anymask.model.tiny_encoder import TinyEncoder, TinyEncoderConfig
 from anymask.prompts.types import PromptBatch
@@ -153,16 +153,17 @@ class Sam(nn.Module):
         """What the decoder needs of one image (B = 1), computed once for all of its prompts."""
         height, width = embedding.main.shape[-2:]
         no_mask = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-        return PreparedImage(embedding, self.prompt_encoder.dense_position(height, width), no_mask)
+        return self.mask_decoder.prepare(embedding, self.prompt_encoder.dense_position(height, width), no_mask)
 
     def decode_all(self, prepared: PreparedImage, prompts: PromptBatch) -> MaskPrediction:
         """All masks of the decoder: the single-mask token's first, then the ambiguous three. Training uses this."""
-        size = prepared.embedding.main.shape[-1] * 16
-        logits, iou = self.mask_decoder(prepared, self.prompt_encoder(prompts, size))
-        return MaskPrediction(logits, iou)
+        return self._decode(prepared, prompts, ALL_MASKS)
 
     def decode(self, prepared: PreparedImage, prompts: PromptBatch, *, multimask: bool) -> MaskPrediction:
         """The answers to P prompts: three masks each when `multimask`, else the single-mask token's one."""
-        every = self.decode_all(prepared, prompts)
-        chosen = slice(1, None) if multimask else slice(0, 1)
-        return MaskPrediction(every.logits[:, chosen], every.iou[:, chosen])
+        return self._decode(prepared, prompts, slice(1, None) if multimask else slice(0, 1))
+
+    def _decode(self, prepared: PreparedImage, prompts: PromptBatch, chosen: slice) -> MaskPrediction:
+        size = prepared.embedding.main.shape[-1] * 16
+        logits, iou = self.mask_decoder(prepared, self.prompt_encoder(prompts, size), chosen)
+        return MaskPrediction(logits, iou)

@@ -24,7 +24,7 @@ class Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """(P, T, inner) -> (P, heads, T, inner / heads)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(P, Tq, C), (P or 1, Tk, C) x 2 -> (P, Tq, C). An axis of length 1 stands for "the same for every prompt"."""
@@ -70,18 +70,28 @@ class TwoWayLayer(nn.Module):
 
     def forward(self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (P, T, C) and image (P or 1, HW, C) -> both updated, image now (P, HW, C)."""
+        tokens = self.attend_to_tokens(tokens, token_pe)
+        keys = image + image_pe
+        mixed = self.cross_attn_token_to_image(tokens + token_pe, keys, image)
+        tokens = self.think(tokens + self.dropout(mixed))
+        image = image + self.dropout(self.cross_attn_image_to_token(keys, tokens + token_pe, tokens))
+        return tokens, self.norm4(image)
+
+    def attend_to_tokens(self, tokens: Tensor, token_pe: Tensor) -> Tensor:
+        """Self-attention of tokens (P, T, C), residual and norm included."""
         if self.first:  # the public code neither adds positions nor keeps the residual here
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
             positioned = tokens + token_pe
             tokens = tokens + self.dropout(self.self_attn(positioned, positioned, tokens))
-        tokens = self.norm1(tokens)
-        keys = image + image_pe
-        tokens = tokens + self.dropout(self.cross_attn_token_to_image(tokens + token_pe, keys, image))
+        normed: Tensor = self.norm1(tokens)
+        return normed
+
+    def think(self, tokens: Tensor) -> Tensor:
+        """What follows cross-attention: its norm, then the MLP with residual and norm."""
         tokens = self.norm2(tokens)
-        tokens = self.norm3(tokens + self.dropout(self.mlp(tokens)))
-        image = image + self.dropout(self.cross_attn_image_to_token(keys, tokens + token_pe, tokens))
-        return tokens, self.norm4(image)
+        normed: Tensor = self.norm3(tokens + self.dropout(self.mlp(tokens)))
+        return normed
 
 
 class TwoWayTransformer(nn.Module):

@@ -13,25 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anymask.model.layers import pointwise
 from anymask.model.windows import WindowGroup
 
 SCORES = 2**21
 """Attention scores held at a time in CPU inference (8 MB of float32)."""
-
-
-def prefers_cache_path(x: Tensor) -> bool:
-    """Whether x is float32 on a CPU and nobody records what is done to it (autograd, export, compile)."""
-    recorded = torch.is_grad_enabled() or torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not recorded
-
-
-def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`F.linear` of contiguous (N, C) as a 1x1 convolution: oneDNN's kernels beat the BLAS by about 12 % here."""
-    rows, channels = x.shape
-    # With one thread PyTorch takes oneDNN for 1x1 convolutions only from 16 images on.
-    images = 16 if rows % 16 == 0 else 1
-    pixels = x.view(images, rows // images, 1, channels).permute(0, 3, 1, 2)  # channels_last
-    return F.conv2d(pixels, weight[:, :, None, None], bias).permute(0, 2, 3, 1).reshape(rows, -1)
 
 
 def resize_table(table: Tensor, side: int) -> Tensor:

@@ -43,8 +43,10 @@ def from_plain(kind: type[T], plain: Any) -> T:
     """
     if not isinstance(plain, Mapping):
         raise ConfigError(f"{kind.__name__} must be an object of fields, got {type(plain).__name__}")
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = set(plain) - set(fields)
+    if not dataclasses.is_dataclass(kind):
+        raise ConfigError(f"{kind.__name__} is not a configuration class")
+    fields = {field.name for field in dataclasses.fields(kind)}
+    unknown = set(plain) - fields
     if unknown:
         raise ConfigError(f"{kind.__name__} has no field {sorted(unknown)}; known are {sorted(fields)}")
     hints = typing.get_type_hints(kind)

@@ -72,7 +72,7 @@ def random_view(
     scale = target / max(pixels.shape[:2])
     width, height = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=method)
+    resized = np.asarray(cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=method), np.uint8)
     resized = _recolour(resized, config, rng)
     view = np.zeros((size, size, 3), np.uint8)
     view[:height, :width] = resized

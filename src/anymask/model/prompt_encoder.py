@@ -113,11 +113,12 @@ class PromptEncoder(nn.Module):
         return PromptEncoding(sparse, self.mask_downscaling(prompts.mask_logits.to(dtype)))
 
     def embed_points(self, points_xy: Tensor, labels: Tensor, input_size: int) -> Tensor:
-        """(P, N, 2) input pixels and (P, N) labels -> (P, N, C). Coordinates move to pixel centres, as in public code."""
+        """(P, N, 2) input pixels and (P, N) labels -> (P, N, C). Coordinates move to pixel centres."""
         position = self.pe_layer((points_xy.float() + 0.5) / input_size)
         position = torch.where((labels == PADDING)[..., None], 0.0, position)
         # Row 0 is PADDING (-1), then BACKGROUND, FOREGROUND and the two corners.
-        kinds = torch.cat((self.not_a_point_embed.weight, *(e.weight for e in self.point_embeddings)))  # type: ignore[misc]
+        known = [embedding.weight for embedding in self.point_embeddings if isinstance(embedding, nn.Embedding)]
+        kinds = torch.cat([self.not_a_point_embed.weight, *known])
         return position + kinds.float()[labels + 1]
 
     def dense_position(self, height: int, width: int) -> Tensor:
@@ -151,8 +152,6 @@ def draw_prompts(prompts: PromptBatch, input_size: int) -> Tensor:
     cover_x = (torch.minimum(corner + 1, high[:, :1]) - torch.maximum(corner, low[:, :1])).clamp(0, 1)
     cover_y = (torch.minimum(corner + 1, high[:, 1:]) - torch.maximum(corner, low[:, 1:])).clamp(0, 1)
     box = cover_y[:, :, None] * cover_x[:, None, :]
-    if prompts.mask_logits is None:
-        mask = torch.zeros_like(box)
-    else:
-        mask = torch.tanh(prompts.mask_logits[:, 0].float() / 4)
+    logits = prompts.mask_logits
+    mask = torch.zeros_like(box) if logits is None else torch.tanh(logits[:, 0].float() / 4)
     return torch.stack((mask, clicks[0], clicks[1], box), dim=1)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from anymask.errors import ConfigError
+from anymask.prompts.clicks import most_interior_point, next_click
 from anymask.prompts.types import BACKGROUND, FOREGROUND
 
 Mask = npt.NDArray[np.bool_]
@@ -42,17 +42,10 @@ class ClickConfig:
             raise ConfigError("ClickConfig.box_noise_share and box_noise_max_px must not be negative")
 
 
-def interior_point(region: Mask) -> tuple[int, int]:
-    """(x, y) of the pixel deepest inside the region, the picture's border counted as background; first one on ties."""
-    depth = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(x), int(y)
-
-
 def random_point(region: Mask, config: ClickConfig, rng: np.random.Generator) -> tuple[int, int]:
     """(x, y) pixel of the region, uniform, or its most interior point with `centre_probability`."""
     if config.centre_probability > 0 and rng.random() < config.centre_probability:
-        return interior_point(region)
+        return _pixel(most_interior_point(region))
     inside = np.flatnonzero(region)
     y, x = divmod(int(inside[rng.integers(len(inside))]), region.shape[1])
     return x, y
@@ -71,7 +64,8 @@ def random_box(mask: Mask, config: ClickConfig, rng: np.random.Generator) -> npt
     for low, high in ((0, 2), (1, 3)):
         if noisy[high] - noisy[low] < 1:
             noisy[[low, high]] = box[[low, high]]
-    return noisy.astype(np.float32)
+    result: npt.NDArray[np.float32] = noisy.astype(np.float32)
+    return result
 
 
 def error_click(
@@ -85,17 +79,13 @@ def error_click(
     if not wrong.any():
         return None
     if config.centre_probability > 0 and rng.random() < config.centre_probability:
-        missed, extra = target & ~predicted, predicted & ~target
-        # The deeper of the two regions, as in the evaluation protocol.
-        region = missed if _depth(missed) >= _depth(extra) else extra
-        point = interior_point(region)
-    else:
-        inside = np.flatnonzero(wrong)
-        y, x = divmod(int(inside[rng.integers(len(inside))]), wrong.shape[1])
-        point = (x, y)
-    return point, FOREGROUND if target[point[1], point[0]] else BACKGROUND
+        centre, label = next_click(predicted, target)
+        return _pixel(centre), label
+    inside = np.flatnonzero(wrong)
+    y, x = divmod(int(inside[rng.integers(len(inside))]), wrong.shape[1])
+    return (x, y), FOREGROUND if target[y, x] else BACKGROUND
 
 
-def _depth(region: Mask) -> float:
-    padded = np.pad(region, 1).astype(np.uint8)
-    return float(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max())
+def _pixel(centre_xy: tuple[float, float]) -> tuple[int, int]:
+    """The pixel whose centre (+.5) is given."""
+    return int(centre_xy[0]), int(centre_xy[1])

@@ -1,0 +1,25 @@
+"""Complete, named configurations; no logic.
+
+Takes: a name.
+Gives: one complete `TrainConfig`.
+Next: `cli/` runs it.
+"""
+
+from collections.abc import Callable
+
+from anymask.errors import ConfigError
+from anymask.recipes.tiny import tiny
+from anymask.training.loop import TrainConfig
+
+RECIPES: dict[str, Callable[[], TrainConfig]] = {"tiny": tiny}
+"""Every recipe by the name that `anymask train --recipe` takes."""
+
+
+def recipe(name: str) -> TrainConfig:
+    """The configuration of that name.
+
+    Raises: ConfigError for an unknown name, listing the known ones.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"unknown recipe {name!r}; known are {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]()

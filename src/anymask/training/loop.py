@@ -221,7 +221,7 @@ class Trainer:
                 )
             if not is_finite(outcome.loss):
                 return [*outcomes, outcome], False
-            (outcome.loss / len(batch.samples)).backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(outcome.loss / len(batch.samples))
             outcomes.append(replace(outcome, loss=outcome.loss.detach()))
         maps = [
             (tensor, leaf.grad)

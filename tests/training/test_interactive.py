@@ -1,0 +1,173 @@
+"""The simulated session against the paper's description, step by step."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from anymask.errors import ConfigError
+from anymask.model.sam import MaskPrediction, Sam
+from anymask.prompts.simulate import ClickConfig
+from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, FOREGROUND, PADDING, PromptBatch
+from anymask.training.interactive import RoundsConfig, first_prompts, plan_rounds, simulate
+from anymask.training.losses import LossConfig, mask_losses
+from tests.training.drawn import small_model
+
+
+def squares(count: int = 4, size: int = 64) -> np.ndarray:
+    masks = np.zeros((count, size, size), bool)
+    for index in range(count):
+        masks[index, 8 + index : 30 + index, 10 : 24 + 2 * index] = True
+    return masks
+
+
+class Recorder(Sam):
+    """A real model that remembers what it was asked."""
+
+    def decode_all(self, prepared, prompts):  # type: ignore[no-untyped-def]
+        answer = super().decode_all(prepared, prompts)
+        self.asked = [*getattr(self, "asked", []), (prompts, answer)]
+        return answer
+
+
+@pytest.fixture
+def model() -> Recorder:
+    torch.manual_seed(0)
+    return Recorder(small_model())
+
+
+def run(model: Sam, rounds: RoundsConfig, losses: LossConfig | None = None, seed: int = 0) -> float:
+    prepared = model.prepare(model.embed(torch.randn(1, 3, 64, 64)))
+    rng = np.random.default_rng(seed)
+    return float(simulate(model, prepared, squares(), rounds, (losses or LossConfig(), "paper"), rng).loss.detach())
+
+
+def test_the_papers_eleven_rounds_end_without_a_click_and_start_with_one() -> None:
+    for seed in range(50):
+        plan = plan_rounds(RoundsConfig(), np.random.default_rng(seed))
+        assert len(plan) + 1 == 11
+        assert plan[0]
+        assert not plan[-1]
+        assert plan.count(False) == 2
+
+
+def test_first_prompts_are_points_inside_or_boxes_near_the_mask() -> None:
+    masks = squares(200)
+    masks[:] = masks[0]
+    points, labels, is_box = first_prompts(masks, ClickConfig(), np.random.default_rng(0))
+    assert 70 < is_box.sum() < 130
+    for xy, label, box in zip(points, labels, is_box, strict=True):
+        if box:
+            assert label.tolist() == [BOX_TOP_LEFT, BOX_BOTTOM_RIGHT]
+            assert np.abs(xy.ravel() - [10, 8, 24, 30]).max() <= 20
+        else:
+            assert label.tolist() == [FOREGROUND, PADDING]
+            assert masks[0, int(xy[0, 1]), int(xy[0, 0])]
+
+
+def test_each_round_adds_one_click_and_hands_the_last_logits_back(model: Recorder) -> None:
+    run(model, RoundsConfig(clicks=3, mask_only_rounds=2))
+    lengths = [prompts.labels.shape[1] for prompts, _ in model.asked]
+    assert lengths[0] == 2
+    assert lengths[-1] == lengths[-2] == 5  # the last round has no new click
+    assert sorted(b - a for a, b in pairwise(lengths)) == [0, 0, 1, 1, 1]
+    assert model.asked[0][0].mask_logits is None
+    for (_, answer), (prompts, _) in pairwise(model.asked):
+        assert prompts.mask_logits is not None
+        candidates = answer.logits.detach()
+        same = (candidates - prompts.mask_logits).abs().amax((-2, -1)).amin(1)
+        assert (same == 0).all()  # one of the answers, unthresholded
+
+
+def test_an_ambiguous_answer_goes_on_with_the_highest_predicted_iou(model: Recorder) -> None:
+    run(model, RoundsConfig(clicks=1, mask_only_rounds=0, prompts=ClickConfig(box_probability=0)))
+    (_, first), (second, _) = model.asked
+    chosen = 1 + first.iou[:, 1:].argmax(1)
+    expected = first.logits[torch.arange(4), chosen].detach()
+    assert second.mask_logits is not None
+    torch.testing.assert_close(second.mask_logits[:, 0], expected)
+
+
+def test_new_clicks_are_wrong_before_and_labelled_by_the_truth(model: Recorder) -> None:
+    run(model, RoundsConfig(clicks=2, mask_only_rounds=0))
+    for (_, answer), (prompts, _) in pairwise(model.asked):
+        assert prompts.mask_logits is not None
+        shown = torch.nn.functional.interpolate(prompts.mask_logits, (64, 64), mode="bilinear")[:, 0] > 0
+        for index, truth in enumerate(squares()):
+            x, y = prompts.points_xy[index, -1].int().tolist()
+            assert prompts.labels[index, -1].item() == int(truth[y, x])
+            assert bool(shown[index, y, x]) != bool(truth[y, x]) or np.array_equal(shown[index].numpy(), truth)
+        assert answer.logits.requires_grad
+
+
+def slow_loss(asked: list[tuple[PromptBatch, MaskPrediction]], config: LossConfig) -> float:
+    """Mean over masks of the lowest of three (first point) or the single mask's loss and the IoU's; over rounds."""
+    total = 0.0
+    soft = torch.nn.functional.avg_pool2d(torch.from_numpy(squares()).float()[:, None], 4)
+    for number, (_, answer) in enumerate(asked):
+        for k in range(4):
+            costs, ious = [], []
+            for m in range(4):
+                logits = answer.logits[k : k + 1, m : m + 1].detach()
+                costs.append(mask_losses(logits, soft[k : k + 1], config, "paper").item())
+                guess, truth = logits[0, 0] > 0, soft[k, 0] > 0.5
+                actual = (guess & truth).sum() / (guess | truth).sum().clamp(min=1)
+                ious.append(((answer.iou[k, m] - actual) ** 2).item())
+            first = number == 0
+            total += (min(costs[1:]) + sum(ious[1:]) / 3 if first else costs[0] + ious[0]) / 4
+    return total
+
+
+def test_the_loss_equals_a_slow_sum_over_rounds_and_masks(model: Recorder) -> None:
+    points_only = RoundsConfig(clicks=2, mask_only_rounds=1, prompts=ClickConfig(box_probability=0))
+    loss = run(model, points_only)
+    assert loss == pytest.approx(slow_loss(model.asked, LossConfig()), rel=1e-4)
+
+
+def test_only_the_mask_of_lowest_loss_gets_gradient(model: Recorder) -> None:
+    prepared = model.prepare(model.embed(torch.randn(1, 3, 64, 64)))
+    rounds = RoundsConfig(clicks=0, mask_only_rounds=0, prompts=ClickConfig(box_probability=0))
+    outcome = simulate(
+        model, prepared, squares(), rounds, (LossConfig(iou_weight=0), "paper"), np.random.default_rng(0)
+    )
+    model.asked[0][1].logits.retain_grad()
+    outcome.loss.backward()
+    gradient = model.asked[0][1].logits.grad
+    assert gradient is not None
+    assert (gradient.abs().amax((-2, -1)) > 0).sum(1).tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"box_output": "both"},
+        {"box_output": "multi"},
+        {"single_on_first_point": True},
+        {"clicks": 1},
+        {"mask_only_rounds": 1},
+    ],
+)
+def test_every_open_point_of_the_rounds_changes_the_loss(change: dict[str, object]) -> None:
+    losses = []
+    for rounds in (
+        RoundsConfig(clicks=2, mask_only_rounds=0),
+        RoundsConfig(**({"clicks": 2, "mask_only_rounds": 0} | change)),
+    ):  # type: ignore[arg-type]
+        torch.manual_seed(0)
+        losses.append(run(Sam(small_model()), rounds))
+    assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize("field", [{"clicks": -1}, {"logit_limit": 0.0}])
+def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(field))):
+        RoundsConfig(**field)  # type: ignore[arg-type]
+
+
+def test_a_mask_of_one_pixel_gives_finite_losses(model: Recorder) -> None:
+    masks = np.zeros((1, 64, 64), bool)
+    masks[0, 33, 7] = True
+    prepared = model.prepare(model.embed(torch.randn(1, 3, 64, 64)))
+    outcome = simulate(model, prepared, masks, RoundsConfig(), (LossConfig(), "balanced"), np.random.default_rng(0))
+    assert torch.isfinite(outcome.loss)

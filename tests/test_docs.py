@@ -129,24 +129,22 @@ def as_script(page: Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", GUIDES, ids=relative)
-def test_the_snippets_of_a_guide_run_in_order(page: Path, tmp_path: Path, data_dir: Path) -> None:
-    run_snippets(as_script(page), tmp_path, data_dir)
+def test_the_snippets_of_a_guide_run_in_order(page: Path, tmp_path: Path) -> None:
+    run_snippets(as_script(page), tmp_path)
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_readme_run(tmp_path: Path, data_dir: Path) -> None:
+def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
     lines = [line for _, block in FENCE.findall((ROOT / "README.md").read_text()) for line in block.splitlines()]
     ours = [line for line in lines if line.startswith("anymask ")]
     assert len(ours) == 5
     block = "\n".join(ours)
-    run_snippets(f"import subprocess\nsubprocess.run(['bash', '-euc', {block!r}], check=True)", tmp_path, data_dir)
+    run_snippets(f"import subprocess\nsubprocess.run(['bash', '-euc', {block!r}], check=True)", tmp_path)
 
 
-def run_snippets(program: str, folder: Path, data_dir: Path) -> None:
+def run_snippets(program: str, folder: Path) -> None:
     """Run in a folder with the pictures that the documents name; a failure shows the program's own words."""
     shutil.copytree(ROOT / "demo", folder / "demo", ignore=shutil.ignore_patterns("*.py"))
-    (folder / "shared").mkdir()
-    (folder / "shared" / "data").symlink_to(data_dir)
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     environment = {"PATH": path, "HOME": str(folder), "OMP_NUM_THREADS": "1"}
     answer = subprocess.run(

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from anymask.cli.main import main
-from anymask.dataset import read_shards
+from tests.evaluation.small_data import write_small_sets
 
 
 @pytest.fixture(scope="module")
 def labelled(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two pictures each of two sets, as a folder."""
-    root = tmp_path_factory.mktemp("labelled")
-    for name in ("val-food_plates.tar", "val-dsbowl2018.tar"):
-        for record in islice(read_shards([data_dir / name]), 2):
-            folder = root / record.set_name
-            folder.mkdir(exist_ok=True)
-            (folder / f"{record.id}.webp").write_bytes(record.image_bytes)
-            for number, data in enumerate(record.maps_bytes):
-                (folder / f"{record.id}__{number}.png").write_bytes(data)
-    return root
+    """Two pictures each of two sets, small, as a folder."""
+    shards = [data_dir / "val-food_plates.tar", data_dir / "val-davis16_val.tar"]
+    return write_small_sets(tmp_path_factory.mktemp("labelled"), shards, 2)
 
 
 def arguments(data: Path, model: Path, *more: str) -> list[str]:
@@ -39,7 +31,7 @@ def test_tables_are_printed_and_a_report_is_written(
     for expected in (
         "small - felzenszwalb",
         "small - grabcut",
-        "dsbowl2018",
+        "davis16_val",
         "food_plates",
         "mean of sets",
         "2 clicks",
@@ -91,17 +83,14 @@ def test_another_seed_into_the_same_folder_is_refused(
 def test_a_damaged_picture_is_named_and_the_exit_code_says_so(
     data_dir: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "data" / "s"
-    folder.mkdir(parents=True)
-    for index, record in enumerate(islice(read_shards([data_dir / "val-dsbowl2018.tar"]), 21)):
-        whole = record.image_bytes if index != 4 else record.image_bytes[:300]
-        (folder / f"{index}.webp").write_bytes(whole)
-        (folder / f"{index}.png").write_bytes(record.maps_bytes[0])
-    assert main(arguments(tmp_path / "data", small_model, "--baselines", "none", "--out", str(tmp_path / "o"))) == 1
+    data = write_small_sets(tmp_path / "data", [data_dir / "val-davis16_val.tar"], 21)
+    fifth = sorted(data.rglob("*.webp"))[4]
+    fifth.write_bytes(fifth.read_bytes()[:300])
+    assert main(arguments(data, small_model, "--baselines", "none", "--out", str(tmp_path / "o"))) == 1
     out, err = capsys.readouterr()
     assert "1 pictures could not be read" in out
-    assert "s/4" in out
-    assert "s/4" in err
+    assert f"davis16_val/{fifth.stem} (" in out
+    assert f"davis16_val/{fifth.stem}" in err
 
 
 @pytest.mark.parametrize(

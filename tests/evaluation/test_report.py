@@ -16,17 +16,19 @@ from anymask.evaluation.metrics import BootstrapConfig, mean_interval
 from anymask.evaluation.protocols.points import PointsConfig, PointsResult, run
 from anymask.evaluation.report import MEAN, summarise, tables, to_csv, to_html, to_json, to_text, write_report
 from anymask.evaluation.results import samples
+from tests.evaluation.small_data import write_small_sets
 
 
 @pytest.fixture(scope="module")
-def data(data_dir: Path) -> list[Path]:
-    return [data_dir / "val-food_plates.tar", data_dir / "val-dsbowl2018.tar"]
+def data(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    shards = [data_dir / "val-food_plates.tar", data_dir / "val-davis16_val.tar"]
+    return [write_small_sets(tmp_path_factory.mktemp("small"), shards, 4)]
 
 
 @pytest.fixture(scope="module")
 def result(data: list[Path]) -> PointsResult:
     coarse = Felzenszwalb(FelzenszwalbConfig(scale=2000), name="coarse")
-    config = PointsConfig(max_pictures=4, clicks=(1, 2), bootstrap=BootstrapConfig(resamples=300))
+    config = PointsConfig(clicks=(1, 2), bootstrap=BootstrapConfig(resamples=300))
     return run(config, data, [Felzenszwalb(), coarse, GrabCut(GrabCutConfig(iterations=1))])
 
 
@@ -35,7 +37,7 @@ def test_scores_are_means_over_masks_then_over_sets(result: PointsResult) -> Non
     for column, measure in (("felzenszwalb", "click"), ("coarse", "clicks_2"), ("grabcut", "box")):
         rows = {row.set_name: row for row in summary.scores if (row.column, row.measure) == (column, measure)}
         found = samples(result.columns[column], measure)
-        assert list(rows) == ["dsbowl2018", "food_plates", MEAN]
+        assert list(rows) == ["davis16_val", "food_plates", MEAN]
         for name, sample in found.items():
             assert rows[name].iou == mean_interval(sample, result.config.bootstrap)
             assert (rows[name].pictures, rows[name].masks) == (4, len(sample.values))
@@ -51,7 +53,7 @@ def test_a_table_has_a_row_for_each_set_and_one_for_their_mean(result: PointsRes
     by_title = dict(tables(summarise(result)))
     clicks = by_title["One click, most confident of three masks"]
     assert list(clicks.columns) == ["set", "pictures", "masks", "felzenszwalb", "coarse", "felzenszwalb - coarse"]
-    assert [row[0] for row in clicks.rows] == ["dsbowl2018", "food_plates", MEAN]
+    assert [row[0] for row in clicks.rows] == ["davis16_val", "food_plates", MEAN]
     assert list(by_title["Box, single mask"].columns) == ["set", "pictures", "masks", "grabcut"]
     assert "2 clicks" in by_title
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anymask.dataset import read_shards
+from anymask.dataset import read_folder
 from anymask.errors import DatasetError
 from anymask.evaluation.baselines import Felzenszwalb, GrabCut, GrabCutConfig
 from anymask.evaluation.protocols.points import PointsConfig, run
@@ -16,6 +16,7 @@ from anymask.evaluation.segmenter import Segmenter
 from anymask.evaluation.showcase import choose, picture_blocks
 from anymask.figures import Gallery, Heading
 from anymask.masks.rle import encode
+from tests.evaluation.small_data import write_small_sets
 
 RLE = encode(np.eye(4, dtype=bool))
 
@@ -46,12 +47,12 @@ def test_equals_are_shown_in_a_fixed_order() -> None:
 
 
 @pytest.mark.parametrize("segmenter", [Felzenszwalb(), GrabCut(GrabCutConfig(iterations=1))], ids=["clicks", "boxes"])
-def test_every_set_shows_answers_beside_the_truth(data_dir: Path, segmenter: Segmenter) -> None:
-    data = [data_dir / "val-food_plates.tar", data_dir / "val-dsbowl2018.tar"]
-    found = run(PointsConfig(max_pictures=2, clicks=(1,)), data, [segmenter])
+def test_every_set_shows_answers_beside_the_truth(data_dir: Path, tmp_path: Path, segmenter: Segmenter) -> None:
+    data = [write_small_sets(tmp_path, [data_dir / "val-food_plates.tar", data_dir / "val-davis16_val.tar"], 2)]
+    found = run(PointsConfig(clicks=(1,)), data, [segmenter])
     blocks = picture_blocks(found, data)
     assert [type(block) for block in blocks] == [Heading, Gallery] * 4
-    sizes = {record.name: record.size_hw() for record in read_shards(data)}
+    sizes = {record.name: record.size_hw() for record in read_folder(data[0])}
     for gallery in blocks[1::2]:
         assert len(gallery.pictures) == 2
         for picture in gallery.pictures:
@@ -60,7 +61,12 @@ def test_every_set_shows_answers_beside_the_truth(data_dir: Path, segmenter: Seg
             assert picture.pixels.shape == (height, 2 * width + 6, 3)
 
 
-def test_other_data_than_was_evaluated_is_refused(data_dir: Path) -> None:
-    evaluated = run(PointsConfig(max_pictures=1, clicks=(1,)), [data_dir / "val-food_plates.tar"], [Felzenszwalb()])
+def test_other_data_than_was_evaluated_is_refused(data_dir: Path, tmp_path: Path) -> None:
+    one = write_small_sets(tmp_path / "one", [data_dir / "val-food_plates.tar"], 2)
+    other = write_small_sets(tmp_path / "other", [data_dir / "val-coco_mini.tar"], 2)
+    evaluated = run(PointsConfig(clicks=(1,)), [one], [Felzenszwalb()])
     with pytest.raises(DatasetError, match="same shards"):
-        picture_blocks(evaluated, [data_dir / "val-coco_mini.tar"])
+        picture_blocks(evaluated, [other])
+    (one / "food_plates" / sorted((one / "food_plates").glob("*.png"))[0].name).unlink()
+    with pytest.raises(DatasetError, match="as it was evaluated"):
+        picture_blocks(evaluated, [one])

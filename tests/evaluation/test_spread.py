@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,25 +30,21 @@ def fail_at_three(_: None, task: int) -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_results_come_in_the_order_of_the_tasks(workers: int) -> None:
-    found = list(in_order(square_and_process, 5, range(9), workers))
-    assert [(task, result[0]) for task, result in found] == [(task, task * task + 5) for task in range(9)]
-    processes = {result[1] for _, result in found}
-    assert (processes == {os.getpid()}) is (workers == 1)
-
-
-def test_few_tasks_are_taken_ahead() -> None:
+def test_results_come_in_the_order_of_the_tasks_and_few_tasks_are_taken_ahead(workers: int) -> None:
     taken = []
 
-    def tasks():
-        for task in range(50):
+    def tasks() -> Iterator[int]:
+        for task in range(12):
             taken.append(task)
             yield task
 
-    results = in_order(square_and_process, 0, tasks(), 2)
-    next(results)
-    assert len(taken) <= 4
-    results.close()
+    processes = set()
+    for done, (task, (result, process)) in enumerate(in_order(square_and_process, 5, tasks(), workers)):
+        assert (task, result) == (done, done * done + 5)
+        assert len(taken) <= done + 4
+        processes.add(process)
+    assert (processes == {os.getpid()}) is (workers == 1)
+    assert len(taken) == 12
 
 
 def test_a_worker_that_dies_ends_the_run_with_what_to_do() -> None:
@@ -55,10 +52,9 @@ def test_a_worker_that_dies_ends_the_run_with_what_to_do() -> None:
         list(in_order(die_at_three, None, range(6), 2))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_of_the_work_reaches_the_caller(workers: int) -> None:
+def test_an_error_of_the_work_reaches_the_caller() -> None:
     with pytest.raises(ValueError, match="three"):
-        list(in_order(fail_at_three, None, range(6), workers))
+        list(in_order(fail_at_three, None, range(6)))
 
 
 def test_no_worker_is_refused() -> None:

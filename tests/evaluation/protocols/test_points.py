@@ -16,10 +16,11 @@ from PIL import Image
 from anymask.dataset import Record, read_shards
 from anymask.errors import ConfigError, DatasetError, RunError
 from anymask.evaluation.baselines import Felzenszwalb, GrabCut, GrabCutConfig
-from anymask.evaluation.protocols.points import PointsConfig, PointsResult, choose_pictures, run, score_picture
+from anymask.evaluation.protocols.points import PointsConfig, choose_pictures, run, score_picture
 from anymask.evaluation.segmenter import Answer
 from anymask.evaluation.targets import TargetConfig
 from anymask.prompts.types import Prompt
+from tests.evaluation.small_data import write_small_sets
 
 Mask = npt.NDArray[np.bool_]
 
@@ -310,11 +311,13 @@ def test_a_bad_config_is_refused_by_field(bad: dict[str, object]) -> None:
         PointsConfig(**bad)
 
 
-def test_real_pictures_give_scores_of_all_measures(data_dir: Path) -> None:
-    config = PointsConfig(max_pictures=2, clicks=(1, 2))
-    result = run(config, [data_dir / "val-food_plates.tar"], [GrabCut(), Felzenszwalb()])
-    assert isinstance(result, PointsResult)
+def test_real_pictures_give_scores_of_all_measures(data_dir: Path, tmp_path: Path) -> None:
+    data = write_small_sets(tmp_path, [data_dir / "val-food_plates.tar", data_dir / "val-coco_mini.tar"], 2)
+    result = run(PointsConfig(clicks=(1, 2)), [data], [GrabCut(), Felzenszwalb()])
+    asked = 0
     for name, measures in (("grabcut", ("box",)), ("felzenszwalb", ("click", "clicks_2"))):
         for one in result.columns[name]:
             for target in one.targets:
+                asked += 1
                 assert all(0 <= target.score(measure) <= 1 for measure in measures)
+    assert asked > 8

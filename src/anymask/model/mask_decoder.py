@@ -177,10 +177,10 @@ class MaskDecoder(nn.Module):
         self, tokens: Tensor, flat: Tensor, embedding: ImageEmbedding, prompts: PromptEncoding, chosen: slice
     ) -> Tensor:
         """Final tokens (P, T, C) and image (P, HW, C) -> (P, M, 4h, 4w) logits."""
-        each = list(zip(self.output_hypernetworks_mlps, tokens.unbind(1)[1:], strict=False))[chosen]
-        weights = torch.stack([mlp(token) for mlp, token in each], dim=1)  # (P, M, C / 8)
+        each = list(enumerate(self.output_hypernetworks_mlps, 1))[chosen]
+        weights = torch.stack([mlp(tokens[:, index]) for index, mlp in each], dim=1)  # (P, M, C / 8)
         height, width = embedding.main.shape[-2:]
-        if not self.config.skip_finer and len(flat) == 1 and prefers_cache_path(flat):
+        if not self.config.skip_finer and prefers_cache_path(flat) and flat.shape[0] == 1:
             return self._upscale_by_products(flat[0], weights[0], (height, width))[None]
         image = flat.transpose(1, 2).reshape(flat.shape[0], -1, height, width)  # (P, C, h, w), channels_last in memory
         return torch.einsum("pmc,pchw->pmhw", weights, self.upscale(image, embedding, prompts))

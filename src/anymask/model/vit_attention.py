@@ -61,7 +61,7 @@ class VitAttention(nn.Module):
         bias = self._bias(q, group)
         if group.is_padded:
             pad_k, pad_v = self._padding()
-            k, v = (torch.cat((x, pad.expand(len(x), -1, -1, -1)), dim=2) for x, pad in ((k, pad_k), (v, pad_v)))
+            k, v = (torch.cat((x, pad.expand(x.shape[0], -1, -1, -1)), dim=2) for x, pad in ((k, pad_k), (v, pad_v)))
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return mixed.transpose(1, 2).reshape(batch, group.count * group.length, -1)
 

@@ -13,7 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
-from anymask.cli import console, evaluate, models, segment
+from anymask.cli import console, evaluate, export, models, runs, segment, train
 from anymask.errors import AnymaskError
 
 app = typer.Typer(
@@ -26,7 +26,10 @@ app = typer.Typer(
 )
 app.command("segment")(segment.segment)
 app.command("models")(models.models)
+app.command("export")(export.export)
+app.command("train")(train.train)
 app.add_typer(evaluate.app, name="evaluate")
+app.command("runs")(runs.runs)
 
 _USAGE, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 141
 # typer carries its own click or uses an installed one, depending on its version; its bases are the same classes.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anymask.cli import console
+from anymask.errors import DatasetError
 
 if TYPE_CHECKING:
     from anymask.model.sam import Sam
@@ -38,3 +41,18 @@ def load_model(name: str, device: str, dtype: Dtype = Dtype.FLOAT32) -> Sam:
 
     with console.progress_bar(f"download {name}", unit="bytes") as update:
         return load(name, device=device, dtype=getattr(torch, dtype.value), progress=update)
+
+
+def expand_paths(given: Sequence[str]) -> list[Path]:
+    """The absolute paths that `given` names, patterns such as `shards/train-*.tar` expanded in order of names.
+
+    Raises: DatasetError for a path that is not there, or a pattern that fits nothing.
+    """
+    found: list[Path] = []
+    for text in given:
+        path = Path(text).expanduser().absolute()
+        matches = [path] if path.exists() else sorted(path.parent.glob(path.name))
+        if not matches:
+            raise DatasetError(f"there is no file or folder {text}; give a tar shard or a folder of sets")
+        found += matches
+    return found

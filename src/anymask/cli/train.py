@@ -1,0 +1,339 @@
+"""`anymask train`: a recipe and labelled pictures in, a run folder with weights out."""
+
+from __future__ import annotations
+
+import json as json_format
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anymask.cli import console
+from anymask.cli.options import DEVICE, JSON, expand_paths, load_model
+from anymask.errors import ConfigError, MissingDependencyError, RunError
+
+if TYPE_CHECKING:
+    from anymask.dataset.index import RecordIndex
+    from anymask.model.sam import Sam
+    from anymask.runs import RunFolder
+    from anymask.training.loop import Hooks, TrainConfig, Trainer
+
+_ARGUMENTS = "command.json"
+_WEIGHTS = "model.safetensors"
+_SAY_EVERY = 50
+"""Steps between lines on standard error when nobody sees a bar."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainOptions:
+    """What was asked for; kept in the run folder, so that a run can go on without saying it again."""
+
+    recipe: str
+    """Name of the configuration."""
+    start: str
+    """Where the weights start: "imagenet", "random", or a model's name or file."""
+    data: tuple[Path, ...]
+    """Tar shards and folders of sets."""
+    validate: tuple[Path, ...] = ()
+    """The same, for the score that decides which weights are best."""
+
+
+def train(
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Tar shards or folders of sets: a path or a quoted pattern; may be repeated.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default=False)] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="The complete configuration to train by.", show_default="tiny")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="First weights: imagenet, random, or a model's name or file.", show_default="imagenet"
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.", show_default="the recipe's", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="the recipe's")] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="SET", help="Leave out this set; may be repeated.", show_default=False)
+    ] = None,
+    validate: Annotated[
+        list[str] | None,
+        typer.Option(help="Data to score the weights on as they come; may be repeated.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run, as it was begun.", show_default=False)
+    ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard files too.")] = False,
+    device: DEVICE = "cpu",
+    json: JSON = False,
+) -> None:
+    """Train a model by simulated clicks and boxes on labelled pictures.
+
+    Data are tar shards or folders of `SET/ID.webp` (or .jpg) with label maps `SET/ID.png`, 0 where nobody said
+    anything. The run's folder gets metrics, contact sheets to look at, checkpoints, and at the end `model.safetensors`:
+    the weights with the best score when there was `--validate`, else the last ones. Stopped (Ctrl-C, SIGTERM) or
+    killed, the same command goes on, to the same bits on a CPU; so does `--resume`.
+
+    **Examples**
+
+    ```
+    anymask train --data 'train-*.tar' --out runs/tiny
+    anymask train --data my_data --from tiny --steps 2000 --out runs/mine
+    anymask train --data a.tar --data b.tar --validate val.tar --out runs/ab
+    anymask train --resume runs/tiny
+    ```
+    """
+    changes = _Changes(steps=steps, seed=seed, exclude=tuple(exclude or ()))
+    if resume is not None:
+        if any((data, out, recipe, start, validate)) or changes != _Changes():
+            raise ConfigError("--resume goes on with a run as it was begun; leave out what was said then")
+        run, config, options = _find_run(resume)
+        initial = _initial(options.start, config)
+    else:
+        options = TrainOptions(
+            recipe=recipe or "tiny",
+            start=start or "imagenet",
+            data=tuple(expand_paths(data or [])),
+            validate=tuple(expand_paths(validate or [])),
+        )
+        run, config, initial = _begin_run(options, changes, out)
+    records = _index(options.data, config)
+    trainer = _make_trainer(config, records, run, initial, device)
+    with _stop_signals() as stop, console.progress_bar("train", unit="steps") as update:
+        hooks = _make_hooks(options, run, stop, update, tensorboard=tensorboard)
+        _train(trainer, hooks)
+    finished = trainer.step == config.steps
+    if finished:
+        _keep_final_weights(run)
+    _report(trainer, run, finished=finished, as_json=json)
+    if not finished:
+        raise typer.Exit(128 + stop.signal)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Changes:
+    """Fields of the recipe that the command line changes."""
+
+    steps: int | None = None
+    seed: int | None = None
+    exclude: tuple[str, ...] = ()
+
+    def apply(self, config: TrainConfig) -> TrainConfig:
+        return replace(
+            config,
+            steps=self.steps or config.steps,
+            seed=config.seed if self.seed is None else self.seed,
+            exclude_sets=(*config.exclude_sets, *self.exclude),
+        )
+
+
+def _find_run(folder: Path) -> tuple[RunFolder, TrainConfig, TrainOptions]:
+    """A run that was begun before, with its configuration and what was asked for then."""
+    from anymask.runs import RunFolder, from_plain
+    from anymask.training.loop import TrainConfig
+
+    run = RunFolder(folder)
+    return run, from_plain(TrainConfig, run.config()), _read_options(run)
+
+
+def _begin_run(asked: TrainOptions, changes: _Changes, out: Path | None) -> tuple[RunFolder, TrainConfig, Sam]:
+    """A new run, or the one in the folder if it was begun in the same way; its configuration and first weights."""
+    from anymask.recipes import recipe
+    from anymask.runs import RunFolder
+
+    if not asked.data or out is None:
+        raise ConfigError("training needs --data PATH and --out RUN (or --resume RUN to go on with one)")
+    config = changes.apply(recipe(asked.recipe))
+    initial = _initial(asked.start, config)
+    config = replace(config, model=initial.config)
+    try:
+        run = RunFolder.create(out, config)
+    except OSError as error:
+        raise RunError(f"the run folder {out} cannot be made ({error.strerror}); name another with --out") from error
+    _keep_options(run, asked)
+    return run, config, initial
+
+
+def _keep_options(run: RunFolder, asked: TrainOptions) -> None:
+    """Write down what was asked for, or check that a run that goes on is asked for the same."""
+    from anymask.runs import to_plain, write_atomically
+
+    path = run.path / _ARGUMENTS
+    if not path.exists():
+        write_atomically(path, json_format.dumps(to_plain(asked), indent=1).encode())
+        return
+    before = _read_options(run)
+    differing = [field.name for field in fields(asked) if getattr(before, field.name) != getattr(asked, field.name)]
+    if differing:
+        raise RunError(
+            f"{run.path} holds a run that was begun with another {' and '.join(differing)}; go on with "
+            f"`anymask train --resume {run.path}`, or name a new folder with --out"
+        )
+
+
+def _read_options(run: RunFolder) -> TrainOptions:
+    from anymask.runs import from_plain
+
+    try:
+        plain = json_format.loads((run.path / _ARGUMENTS).read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{run.path} does not say what it was begun with ({error}); begin a new run") from error
+    return from_plain(TrainOptions, plain)
+
+
+def _initial(start: str, config: TrainConfig) -> Sam:
+    import torch
+
+    from anymask.model.sam import Sam
+    from anymask.training.initial import imagenet_tiny
+
+    if start == "imagenet":
+        return imagenet_tiny(config.model, config.seed)
+    if start == "random":
+        torch.manual_seed(config.seed)
+        return Sam(config.model)
+    return load_model(start, "cpu")
+
+
+def _index(data: Sequence[Path], config: TrainConfig) -> RecordIndex:
+    from anymask.dataset.index import RecordIndex
+
+    return RecordIndex(data, config.exclude_sets)
+
+
+def _make_trainer(config: TrainConfig, records: RecordIndex, run: RunFolder, initial: Sam, device: str) -> Trainer:
+    from anymask.training.loop import Trainer
+
+    try:
+        initial = initial.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        raise ConfigError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return Trainer(config, records, run, initial)
+
+
+@dataclass(slots=True)
+class _Stop:
+    """Which signal asked the run to end, 0 for none."""
+
+    signal: int = 0
+
+
+@contextmanager
+def _stop_signals() -> Iterator[_Stop]:
+    """While the block runs, Ctrl-C and SIGTERM ask for an end after the step; a second Ctrl-C interrupts at once."""
+    stop = _Stop()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if stop.signal:
+            raise KeyboardInterrupt
+        stop.signal = number
+        console.warn("stopping after this step")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _make_hooks(
+    options: TrainOptions, run: RunFolder, stop: _Stop, update: console.Update, *, tensorboard: bool
+) -> Hooks:
+    from anymask.dataset.index import RecordIndex
+    from anymask.training.loop import Hooks, Progress
+
+    def progress(done: Progress) -> None:
+        update(done.step, done.steps)
+        if not console.is_terminal() and done.step % _SAY_EVERY == 0:
+            console.warn(
+                f"step {done.step} of {done.steps}: loss {done.loss:.3f}, first IoU {done.first_iou:.3f}, "
+                f"last IoU {done.last_iou:.3f}, {done.seconds:.1f} s"
+            )
+
+    scored = RecordIndex(options.validate) if options.validate else None
+    return Hooks(
+        progress=progress,
+        should_stop=lambda: bool(stop.signal),
+        validate=None if scored is None else lambda model: _score(model, scored),
+        log=_tensorboard_log(run) if tensorboard else None,
+    )
+
+
+def _score(model: Sam, records: RecordIndex) -> dict[str, float]:
+    """The quick score; "score" is the mean of click and box."""
+    from anymask.errors import DatasetError
+    from anymask.evaluation.quick import quick_score
+
+    scores = quick_score(model, records)
+    if "click" not in scores:
+        raise DatasetError("no picture of --validate has a region to ask for; give other data")
+    return scores | {"score": (scores["click"] + scores["box"]) / 2}
+
+
+def _tensorboard_log(run: RunFolder) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise MissingDependencyError(
+            "--tensorboard needs the package tensorboard; pip install 'anymask[train]'"
+        ) from error
+    writer = SummaryWriter(str(run.path / "tensorboard"))
+
+    def log(step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            writer.add_scalar(name, value, step)
+        writer.flush()
+
+    return log
+
+
+def _train(trainer: Trainer, hooks: Hooks) -> None:
+    try:
+        trainer.train(hooks)
+    except OSError as error:
+        raise RunError(
+            f"{trainer.run.path} cannot be written ({error.strerror or error}); the last checkpoint is whole: "
+            "mend it and give the same command to go on"
+        ) from error
+
+
+def _keep_final_weights(run: RunFolder) -> None:
+    from anymask.runs import write_atomically
+
+    best = run.path / "best.safetensors"
+    chosen = best if best.is_file() else run.path / "last.safetensors"
+    write_atomically(run.path / _WEIGHTS, chosen.read_bytes())
+
+
+def _report(trainer: Trainer, run: RunFolder, *, finished: bool, as_json: bool) -> None:
+    weights = str(run.path / _WEIGHTS) if finished else None
+    if as_json:
+        console.say_json(
+            {
+                "run": str(run.path),
+                "step": trainer.step,
+                "steps": trainer.config.steps,
+                "finished": finished,
+                "weights": weights,
+                "best_score": trainer.best if trainer.best >= 0 else None,
+                "skipped": trainer.skipped,
+            }
+        )
+        return
+    skipped = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in trainer.skipped.items() if count)
+    left_out = f" (left out: {skipped})" if skipped else ""
+    if finished:
+        console.say(f"{run.path}: {trainer.step} steps{left_out} -> {weights}")
+    else:
+        console.say(f"{run.path}: stopped after step {trainer.step} of {trainer.config.steps}{left_out}")
+        console.say(f"go on with: anymask train --resume {run.path}")

@@ -36,11 +36,15 @@ class GrabCutConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FelzenszwalbConfig:
-    """scikit-image's Felzenszwalb-Huttenlocher regions."""
+    """scikit-image's Felzenszwalb-Huttenlocher regions.
 
-    scale: float = 300.0
+    The defaults are the best for one click of 59 settings (scale 50 to 1600, sigma .3 to 1.5, min_size 50 to 500) on
+    training pictures, by the mean over their 12 sets, picked in two rounds (40, then 87 pictures): IoU .36 there.
+    """
+
+    scale: float = 600.0
     """Preference for large regions; no unit."""
-    sigma: float = 0.8
+    sigma: float = 0.5
     """Width of the Gaussian blur before, in pixels."""
     min_size: int = 50
     """Smaller regions are merged into a neighbour, in pixels."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anymask.errors import RunError
 from anymask.evaluation.baselines import Felzenszwalb, FelzenszwalbConfig, GrabCut, GrabCutConfig
 from anymask.evaluation.metrics import BootstrapConfig, mean_interval
 from anymask.evaluation.protocols.points import PointsConfig, PointsResult, run
@@ -123,3 +124,9 @@ def test_a_report_is_four_files_and_the_same_each_time(result: PointsResult, dat
         assert sorted(file.name for file in (tmp_path / folder).iterdir()) == names
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_report_that_cannot_be_written_is_said(result: PointsResult, data: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(RunError, match="name another folder"):
+        write_report(result, data, tmp_path / "file" / "out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +113,33 @@ def test_a_file_damaged_in_its_middle_is_refused(tmp_path: Path, damage: bytes) 
     path.write_bytes(header + damage + b"\n" + row)
     with pytest.raises(RunError, match="is damaged"):
         ResultFile(path, "s")
+
+
+def test_a_full_disk_is_said_and_what_was_there_stays(tmp_path: Path) -> None:
+    """The size limit of the process stands for the disk: writes beyond it fail after a part, as on a full disk."""
+    path = tmp_path / "x.jsonl"
+    file = ResultFile(path, "s")
+    file.add(RESULTS[0])
+    whole = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 40, hard))
+    try:
+        with pytest.raises(RunError, match="make room"):
+            file.add(RESULTS[2])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes()[: len(whole)] == whole
+    resumed = ResultFile(path, "s")
+    assert resumed.get("a/1", "00") == RESULTS[0]
+    assert resumed.get("b/1", "02") is None
+    resumed.add(RESULTS[2])
+    assert ResultFile(path, "s").get("b/1", "02") == RESULTS[2]
+
+
+def test_a_place_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(RunError, match="cannot be written"):
+        ResultFile(tmp_path / "file" / "x.jsonl", "s")
 
 
 def test_the_hash_of_a_record_changes_with_every_part_of_it() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anymask.errors import RunError
 from anymask.evaluation.compare import Comparison, compare
 from anymask.evaluation.metrics import Interval, mean_interval, mean_of_sets_interval
 from anymask.evaluation.protocols.points import PointsResult
@@ -155,14 +156,21 @@ def to_html(result: PointsResult, summary: Summary, data: Sequence[Path | str]) 
 def write_report(result: PointsResult, data: Sequence[Path | str], out: Path) -> Summary:
     """Write report.txt, report.csv, report.json and report.html into `out`, and give the numbers in them.
 
-    Raises: as `to_html`; OSError when `out` cannot be written.
+    Raises: as `to_html`; RunError when `out` cannot be written.
     """
     summary = summarise(result)
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "report.txt", to_text(result, summary).encode())
-    write_atomically(out / "report.csv", to_csv(summary).encode())
-    write_atomically(out / "report.json", to_json(result, summary).encode())
-    write_atomically(out / "report.html", to_html(result, summary, data).encode())
+    files = {
+        "report.txt": to_text(result, summary),
+        "report.csv": to_csv(summary),
+        "report.json": to_json(result, summary),
+        "report.html": to_html(result, summary, data),
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_atomically(out / name, text.encode())
+    except OSError as error:
+        raise RunError(f"the report cannot be written into {out} ({error.strerror}); name another folder") from error
     return summary
 
 

@@ -132,12 +132,15 @@ class ResultFile:
     def __init__(self, path: Path, settings: str) -> None:
         """Open or begin the file.
 
-        Raises: RunError when it was made with other settings, or is damaged before its last line.
+        Raises: RunError when it was made with other settings, is damaged before its last line, or cannot be written.
         """
         self.path = path
         self._done: dict[str, PictureResult] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole = self._whole_lines()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            whole = self._whole_lines()
+        except OSError as error:
+            raise _cannot_write(path, error) from error
         if not whole:
             self._append({"settings": settings})
             return
@@ -158,7 +161,10 @@ class ResultFile:
         return found if found is not None and found.sha256 == sha256 else None
 
     def add(self, result: PictureResult) -> None:
-        """Keep one more result; it is on disk when this returns."""
+        """Keep one more result; a kill of this process loses none that was kept.
+
+        Raises: RunError when it cannot be written; what was there stays.
+        """
         self._done[result.picture] = result
         self._append(_to_plain(result))
 
@@ -172,8 +178,15 @@ class ResultFile:
         return data[:end].splitlines()
 
     def _append(self, plain: dict[str, Any]) -> None:
-        with self.path.open("ab") as stream:
-            stream.write(json.dumps(plain, separators=(",", ":")).encode() + b"\n")
+        try:
+            with self.path.open("ab") as stream:
+                stream.write(json.dumps(plain, separators=(",", ":")).encode() + b"\n")
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> RunError:
+    return RunError(f"{path} cannot be written ({error.strerror}); make room or name another folder, then run again")
 
 
 def _to_plain(result: PictureResult) -> dict[str, Any]:

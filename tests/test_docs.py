@@ -36,7 +36,7 @@ def relative(path: Path) -> str:
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every verb with its words (`evaluate points` for a nested one) and its click command, whichever click typer has."""
+    """Every verb with its words (`evaluate points` for a nested one), whichever click typer has inside."""
     children = getattr(command, "commands", None)
     if children is None:
         yield " ".join(path), command

@@ -128,7 +128,7 @@ def update_image(layer: TwoWayLayer, tokens: Tensor, token_pe: Tensor, image: Te
     answers = torch.einsum("phtd,chd->phtc", v, out.weight.view(out.out_features, heads, -1))
     # The weights of one head add up to 1, so its answers can carry the bias.
     answers = torch.cat((answers[:, :1] + out.bias, answers[:, 1:]), dim=1).flatten(1, 2)
-    updated = torch.baddbmm(image.expand(len(tokens), -1, -1), weights.transpose(1, 2), answers)
+    updated = torch.baddbmm(image.expand(tokens.shape[0], -1, -1), weights.transpose(1, 2), answers)
     normed: Tensor = layer.norm4(updated)
     return normed
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from anymask.errors import ConfigError
 from anymask.model.embedding import ImageEmbedding
-from anymask.model.folded_attention import ImageSide, first_tokens, later_tokens, project_image
+from anymask.model.folded_attention import ImageSide, first_tokens, later_tokens, project_image, transform
 from anymask.model.layers import LayerNorm2d, Mlp, is_recorded, pointwise, prefers_cache_path
 from anymask.model.prompt_encoder import PromptEncoding
 from anymask.model.two_way_transformer import TwoWayTransformer
@@ -139,14 +139,27 @@ class MaskDecoder(nn.Module):
         self, prepared: PreparedImage, prompts: PromptEncoding, chosen: slice = ALL_MASKS
     ) -> tuple[Tensor, Tensor]:
         """Logits (P, M, 4h, 4w) and predicted IoU (P, M) of P prompts on one image, for the `chosen` masks."""
-        heads = torch.cat((self.iou_token.weight, self.mask_tokens.weight))
-        tokens = torch.cat((heads.expand(prompts.sparse.shape[0], -1, -1), prompts.sparse), dim=1)
+        tokens = self._tokens(prompts)
         has_dropout = self.training and self.config.dropout > 0
         if prepared.side is not None and not is_recorded() and not has_dropout:
             return self._infer(prepared, prompts, tokens, chosen)
         source = prepared.embedding.main + (prepared.no_mask if prompts.dense is None else prompts.dense)
         tokens, flat = self.transformer(tokens, _flat(source), _flat(prepared.position))
         return self._masks(tokens, flat, prepared.embedding, prompts, chosen), self._scores(tokens, chosen)
+
+    def forward_folded(self, prepared: PreparedImage, prompts: PromptEncoding) -> tuple[Tensor, Tensor]:
+        """`forward` for all masks in one step of folded algebra, as exported graphs hold it; `dense` must be given."""
+        assert prompts.dense is not None
+        embedding = prepared.embedding
+        side = project_image(self.transformer, _flat(embedding.main), _flat(prepared.position))
+        images = _flat(embedding.main + prompts.dense)
+        tokens, flat = transform(self.transformer, self._tokens(prompts), side, images)
+        return self._masks(tokens, flat, embedding, prompts, ALL_MASKS), self._scores(tokens, ALL_MASKS)
+
+    def _tokens(self, prompts: PromptEncoding) -> Tensor:
+        """(P, T, C) what goes into the transformer: the IoU token, the mask tokens, the prompt's own."""
+        heads = torch.cat((self.iou_token.weight, self.mask_tokens.weight))
+        return torch.cat((heads.expand(prompts.sparse.shape[0], -1, -1), prompts.sparse), dim=1)
 
     def _infer(
         self, prepared: PreparedImage, prompts: PromptEncoding, tokens: Tensor, chosen: slice

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import Module
 
 
 def resize(image: Image.Image, size: Sequence[int]) -> Image.Image:
@@ -87,3 +89,29 @@ def import_public_sam() -> ModuleType:
     finally:
         for name in modules:
             del sys.modules[name]
+
+
+_TOKEN_TABLE = re.compile(r"(_embed|_tokens?|point_embeddings\.\d)\.weight$")
+
+
+def randomise(model: Module, seed: int = 0) -> Module:
+    """`model` with every parameter and the positional matrix random, so that each of them matters and outputs are O(1).
+
+    The public code starts position tables and biases at zero, with which parity would say nothing about them.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    with torch.no_grad():
+        for name, tensor in tensors:
+            noise = torch.randn(tensor.shape, generator=generator)
+            if name.startswith("pixel_"):
+                continue
+            if name.endswith("pos_embed"):
+                tensor.copy_(0.5 * noise)
+            elif name.endswith("gaussian_matrix") or _TOKEN_TABLE.search(name):
+                tensor.copy_(noise)
+            elif tensor.ndim > 1:
+                tensor.copy_(noise * tensor[0].numel() ** -0.5)
+            else:  # scales of norms, and biases
+                tensor.copy_((1 if name.endswith("weight") else 0) + 0.1 * noise)
+    return model

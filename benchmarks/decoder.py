@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from anymask.model.embedding import ImageEmbedding
 from anymask.prompts.types import PromptBatch
 from benchmarks.harness import Options, Report, run
-from benchmarks.models import our_vit_b, public_vit_b
+from benchmarks.models import our_vit_b, public_vit_b, weights_file
 
 COUNTS = {"1 prompt": 1, "16 prompts": 16, "64 prompts": 64}
 
@@ -71,6 +71,7 @@ def peer() -> dict[str, Callable[[], list[np.ndarray]]]:
 
 
 def main() -> Report:
+    weights_file()
     return run("decoder", "segment-anything 1.0", ours, peer, Options(cases=list(COUNTS), turns=7, warmups=2))
 
 

@@ -11,8 +11,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.harness import Options, Report, run
-from benchmarks.models import our_vit_b, picture, public_vit_b
+from benchmarks.harness import Options, Report, difference, run
+from benchmarks.models import our_vit_b, picture, public_vit_b, weights_file
 
 GFLOP = 972 - 30
 """Floating-point operations of the encoder, without the padding of windows that need not be computed."""
@@ -45,8 +45,14 @@ def peer() -> dict[str, Callable[[], np.ndarray]]:
     return {"ViT-B 1024": embed}
 
 
+def compare(ours: np.ndarray, peer: np.ndarray) -> str:
+    """The largest difference in units of the embedding's own deviation."""
+    return f"{difference(ours, peer) / float(peer.std()):.1e} of a deviation"
+
+
 def main() -> Report:
-    report = run("encoder", "segment-anything 1.0", ours, peer, Options(cases=["ViT-B 1024"], turns=5))
+    weights_file()
+    report = run("encoder", "segment-anything 1.0", ours, peer, Options(cases=["ViT-B 1024"], turns=5, compare=compare))
     reached = GFLOP / report.rows[0].ours_s
     print(f"{reached:.0f} GFLOP/s, {reached / report.matrix_product_gflops:.0%} of the machine's matrix-product rate")
     return report

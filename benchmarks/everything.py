@@ -18,7 +18,7 @@ from anymask.masks.types import Rle
 from anymask.predict.automatic import AutomaticConfig, segment_everything
 from anymask.predict.predictor import Predictor
 from benchmarks.harness import Options, Report, run
-from benchmarks.models import our_vit_b, picture, public_vit_b
+from benchmarks.models import our_vit_b, picture, public_vit_b, weights_file
 from tests.public_sam import import_public_sam
 
 PREDICTED_IOU, STABILITY = 0.0, 0.6
@@ -68,6 +68,7 @@ def compare(ours: list[Rle], peer: list[Rle]) -> str:
 
 
 def main() -> Report:
+    weights_file()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=32, help="points a side of the grid")
     side = parser.parse_args().side

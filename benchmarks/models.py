@@ -20,7 +20,10 @@ CACHE = Path(__file__).parents[1] / ".cache" / "benchmarks"
 
 
 def weights_file() -> Path:
-    """The weights as a state-dict file, made on first use (a minute) and kept under .cache/."""
+    """The weights as a state-dict file, made on first use (a minute) and kept under .cache/.
+
+    Call it before the sides start: making it takes more memory than either of them.
+    """
     path = CACHE / "random_vit_b.pth"
     if not path.is_file():
         CACHE.mkdir(parents=True, exist_ok=True)

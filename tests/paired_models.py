@@ -49,6 +49,12 @@ def small_public_model(input_size: int = 256, seed: int = 0) -> Any:
             iou_head_hidden_dim=DIM,
         ),
     ).eval()
+    enliven(model, seed)
+    return model
+
+
+def enliven(model: Any, seed: int) -> None:
+    """Make every parameter of a public `Sam` random and its masks lie around the clicks."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -59,7 +65,6 @@ def small_public_model(input_size: int = 256, seed: int = 0) -> Any:
         table = model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
         table.copy_(0.5 * torch.randn(table.shape, generator=generator))
         _answer_near_the_click(model)
-    return model
 
 
 def _answer_near_the_click(model: Any) -> None:
@@ -106,7 +111,11 @@ def _fit_readout(model: Any, clicks: int = 16) -> None:
     for mlp, radius in zip(model.mask_decoder.output_hypernetworks_mlps[1:], (0.08, 0.15, 0.25), strict=True):
         due = ((radius - distance) * size / 8).clamp(-4, 4).reshape(-1, 1)
         importance = torch.where(due > 0, 5.0, 1.0)
-        mlp.layers[-1].bias.copy_(torch.linalg.lstsq(rows * importance, due * importance).solution[:, 0])
+        left, right = (rows * importance).double(), (due * importance).double()
+        normal = left.T @ left
+        # A little ridge: the solution must not hang on rounding.
+        normal += 1e-4 * normal.diagonal().mean() * torch.eye(len(normal))
+        mlp.layers[-1].bias.copy_(torch.linalg.solve(normal, left.T @ right)[:, 0])
         mlp.layers[-1].weight *= 0.2
 
 

@@ -1,18 +1,17 @@
-"""Small holes filled and small islands removed from masks, with work that grows with the mask and not the picture."""
+"""Small holes filled and small islands removed from the masks of everything-mode, and new doubles suppressed."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from anymask.masks.boxes import masks_to_boxes
-from anymask.masks.regions import fill_and_clean, largest_region_area
+from anymask.masks.boxes import rle_to_box
+from anymask.masks.rle import area
+from anymask.masks.run_regions import fill_and_clean_rle
 from anymask.masks.suppress import nms
 from anymask.masks.types import MaskSet
-from anymask.masks.windows import Window, decode_window, encode_window
 
 
 def inclusive_boxes(masks: MaskSet) -> npt.NDArray[np.float32]:
@@ -40,30 +39,14 @@ def clean_masks(masks: MaskSet, region_area_px: int, nms_threshold: float, *, dr
     unchanged = np.ones(len(masks), np.float32)
     keep = np.ones(len(masks), np.bool_)
     for index, rle in enumerate(rles):
-        if area_px[index] == 0:
-            keep[index] = not drop_small
-            continue
-        window = _window(boxes[index], region_area_px, masks.size_hw)
-        cleaned, changed = fill_and_clean(decode_window(rle, window), region_area_px)
-        keep[index] = not drop_small or largest_region_area(cleaned) >= region_area_px
+        cleaned, changed, largest_px = fill_and_clean_rle(rle, region_area_px)
+        keep[index] = not drop_small or largest_px >= region_area_px
         if changed:
             unchanged[index] = 0
-            rles[index] = encode_window(cleaned, window, masks.size_hw)
-            area_px[index] = np.count_nonzero(cleaned)
-            boxes[index] = masks_to_boxes(cleaned[None])[0] + np.tile(window[:2], 2)
+            rles[index] = cleaned
+            area_px[index] = area(cleaned)
+            boxes[index] = rle_to_box(cleaned)
     new = replace(masks, rles=tuple(rles), area_px=area_px, boxes_xyxy=boxes, parents=np.zeros(0, np.int64))
     rows = np.flatnonzero(keep)
     new = new.take(rows)
     return new.take(nms(inclusive_boxes(new), unchanged[rows], nms_threshold))
-
-
-def _window(box_xyxy: npt.NDArray[np.float32], region_area_px: int, size_hw: tuple[int, int]) -> Window:
-    """The box with a margin that makes the background around it too large for a hole, cut to the picture.
-
-    All background that reaches beyond the window fills a side of the margin, so it has at least as many pixels there as
-    a hole must not have: small regions are the same in the window as in the whole picture.
-    """
-    margin = math.ceil(region_area_px)
-    x0, y0, x1, y1 = (int(value) for value in box_xyxy)
-    height, width = size_hw
-    return max(0, x0 - margin), max(0, y0 - margin), min(width, x1 + margin), min(height, y1 + margin)

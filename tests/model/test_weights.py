@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -205,6 +206,14 @@ def test_malicious_pickle_in_a_folder_is_refused_and_never_executed(tmp_path: Pa
     with pytest.raises(WeightsError, match="refused"):
         load(tmp_path)
     assert not marker.exists()
+
+
+def test_compressed_archive_is_refused_before_it_grows(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+        archive.writestr("archive/version", "3")
+    with pytest.raises(WeightsError, match="members are compressed"):
+        load(tmp_path / "bomb.pth")
 
 
 def test_whole_pickled_module_is_refused(tmp_path: Path, vit: Sam) -> None:
@@ -409,6 +418,12 @@ def test_configuration_without_digest_is_refused(tmp_path: Path, model: Sam) -> 
 
 
 # ---- finding files ----
+
+
+def test_embedded_weights_that_are_not_there_are_a_clear_error() -> None:
+    entry = replace(entry_named("tiny"), file_name="absent.safetensors")
+    with pytest.raises(WeightsError, match=r"no weights/absent\.safetensors; install a released wheel"):
+        weights._embedded(entry)
 
 
 def test_unknown_name_is_refused_with_the_known_ones() -> None:

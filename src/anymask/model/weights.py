@@ -34,6 +34,11 @@ __all__ = ["Progress", "WeightsEntry", "cache_directory", "load", "model_hash", 
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 _PICKLED, _SAFE = (".pth", ".pt", ".bin"), (".safetensors",)
+_UNREADABLE = (
+    *(RuntimeError, OSError, ValueError, EOFError, KeyError, IndexError, TypeError, AttributeError),
+    zipfile.BadZipFile,
+)
+"""What torch.load raises for files that are damaged rather than unsafe."""
 _CONFIG, _DIGEST = "config", "content_sha256"
 
 
@@ -231,19 +236,29 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
 def _read_pickle(path: Path) -> State:
     """The tensors of a .pth file; anything in it but tensors and plain containers is refused unexecuted."""
     try:
+        is_zip = zipfile.is_zipfile(path)
+        if is_zip:
+            _check_members(path)
         # Mapped where the format allows it, so that the largest model is never twice in memory.
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} is refused: it holds more than tensors, or is damaged, and loading it could run code from it "
             f"({str(error).splitlines()[0]}); get the weights as .safetensors from someone you trust"
         ) from error
-    except (RuntimeError, OSError, ValueError, EOFError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise WeightsError(f"{path} is not a whole PyTorch checkpoint: {error}; get it again") from error
     if not isinstance(found, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items()):
         keys = ", ".join(str(key) for key in list(found)[:5]) if isinstance(found, dict) else type(found).__name__
         raise WeightsError(f"{path} is not a plain dict of named tensors (found {keys}); give the model's state dict")
     return found
+
+
+def _check_members(path: Path) -> None:
+    """Passes archives as torch writes them, uncompressed: a small file must not unpack into a large memory."""
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise WeightsError(f"{path} is refused: its members are compressed, which no PyTorch checkpoint's are")
 
 
 def _parse_config(text: str, state: State, path: Path) -> SamConfig:

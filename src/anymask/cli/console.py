@@ -15,6 +15,7 @@ Update = Callable[[float, float], None]
 def say(text: str) -> None:
     """One line of text on standard output."""
     sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.flush()
 
 
 def say_json(value: Any) -> None:

@@ -6,6 +6,7 @@ wrong usage too; 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -31,7 +32,8 @@ app.command("train")(train.train)
 app.add_typer(evaluate.app, name="evaluate")
 app.command("runs")(runs.runs)
 
-_USAGE, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 141
+_USAGE, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 1
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 # typer carries its own click or uses an installed one, depending on its version; its bases are the same classes.
 _UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
 
@@ -61,17 +63,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = int(typer.main.get_command(app).main(given, prog_name="anymask", standalone_mode=False) or 0)
+        code = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (`anymask models | head -1`); Python must not complain about it when it flushes at exit.
+        _forget_standard_output()
+        return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        _forget_standard_output()
+        console.warn(f"error: standard output cannot be written ({error.strerror})")
+        return AnymaskError.exit_code
+    return code
+
+
+def _run(given: Sequence[str]) -> int:
+    try:
+        code = int(typer.main.get_command(app).main(list(given), prog_name="anymask", standalone_mode=False) or 0)
     except AnymaskError as error:
         return console.fail(error, error.exit_code, as_json="--json" in given)
     except _UsageError as error:
         return console.fail(error, _USAGE, as_json="--json" in given) if given else _USAGE
     except (typer.Abort, KeyboardInterrupt):
         code = _INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (`anymask models | head -1`); Python must not complain about it when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
     if code == _INTERRUPTED:
         console.warn("interrupted")
     return code
+
+
+def _forget_standard_output() -> None:
+    """Send what is still buffered nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -36,10 +36,12 @@ class LayerNorm2d(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.eps = eps
+        # A number and not x.shape[1]: the tracing exporter makes the latter a tensor, which layer_norm cannot take.
+        self.channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
         # One fused kernel on a channels-last view; free when x is already channels_last in memory.
-        normed = F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],), self.weight, self.bias, self.eps)
+        normed = F.layer_norm(x.permute(0, 2, 3, 1), (self.channels,), self.weight, self.bias, self.eps)
         return normed.permute(0, 3, 1, 2)
 
 

@@ -41,7 +41,7 @@ Source: segment_anything 1.0, `utils/amg.py`, `is_box_near_crop_edge`."""
 STABILITY_MARGIN = 10.0
 """How far a stability counted on n low-res cells may lie below the one at the original size, times sqrt(n).
 
-`benchmarks/stability_margin.py` measures it: at most 4.7 over 2,412 masks, real outlines at six sharpnesses with and
+`benchmarks/stability_margin.py` measures it: at most 4.4 over 3,272 masks, real outlines at six sharpnesses with and
 without noise. Twice that is granted before a mask is discarded unseen."""
 
 _MASKS_AT_ONCE = 16

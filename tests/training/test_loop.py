@@ -128,7 +128,7 @@ def test_bfloat16_takes_a_step_with_float32_weights(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_one_picture_is_learned_by_heart(tmp_path: Path) -> None:
     config = small_run(
-        steps=200,
+        steps=320,
         pictures=1,
         phases=(Phase(size=128, masks=2, mask_loss="balanced"),),
         data=DataConfig(min_area_px=4),

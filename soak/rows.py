@@ -22,13 +22,40 @@ class Row:
 
 ROWS: dict[int, Row] = {
     1: Row(fault="malformed run lengths", tests=("tests/masks/test_rle.py",), full_size=fuzz_rle.run),
-    2: Row(fault="malformed polygons, masks of two sizes", tests=("tests/masks/test_polygons.py",)),
-    3: Row(fault="damaged JPEG and PNG files", tests=("tests/images/test_load.py",)),
-    4: Row(fault="files that are no pictures", tests=("tests/images/test_load.py",)),
-    5: Row(fault="decompression bombs", tests=("tests/images/test_load.py",), full_size=bombs.run),
-    6: Row(fault="orientation, colour modes, odd sizes", tests=("tests/images/test_load.py",)),
-    7: Row(fault="unsafe or damaged weights", tests=("tests/model/test_weights.py",)),
-    9: Row(fault="file names that leave their root", tests=("tests/images/test_paths.py",)),
-    15: Row(fault="NaN loss, empty and one-pixel masks", tests=("tests/training/test_loop.py",)),
-    16: Row(fault="an embedding of another model or picture", tests=("tests/predict/test_predictor.py",)),
+    2: Row(
+        fault="malformed polygons, masks of two sizes",
+        tests=("tests/masks/test_polygons.py", "tests/masks/test_rle.py"),
+    ),
+    3: Row(
+        fault="damaged JPEG and PNG files",
+        tests=(
+            "tests/images/test_load.py",
+            "tests/images/test_jpeg.py",
+            "tests/images/test_png.py",
+            "tests/images/test_webp.py",
+        ),
+    ),
+    4: Row(fault="files that are no pictures", tests=("tests/images/test_load.py", "tests/images/test_sniff.py")),
+    5: Row(
+        fault="decompression bombs",
+        tests=("tests/images/test_load.py", "tests/images/test_limits.py"),
+        full_size=bombs.run,
+    ),
+    6: Row(
+        fault="orientation, colour modes, odd sizes",
+        tests=("tests/images/test_load.py", "tests/images/test_exif.py", "tests/images/test_gif.py"),
+    ),
+    7: Row(fault="unsafe or damaged weights", tests=("tests/model/test_weights.py", "tests/model/test_download.py")),
+    9: Row(
+        fault="file names that leave their root",
+        tests=("tests/images/test_paths.py", "tests/dataset/test_read.py", "tests/model/test_weights.py"),
+    ),
+    15: Row(
+        fault="NaN loss, empty and one-pixel masks",
+        tests=("tests/training/test_loop.py", "tests/training/test_interactive.py"),
+    ),
+    16: Row(
+        fault="an embedding of another model or picture",
+        tests=("tests/predict/test_embeddings.py", "tests/predict/test_predictor.py"),
+    ),
 }

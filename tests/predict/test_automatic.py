@@ -233,8 +233,17 @@ def test_the_paper_preset_has_its_grids_and_clean_up() -> None:
     )
 
 
+def test_the_tiny_preset_asks_less_of_a_mask_and_cleans_it() -> None:
+    tiny, default = AutomaticConfig.named("tiny"), AutomaticConfig.named("default")
+    assert tiny.predicted_iou_threshold < default.predicted_iou_threshold
+    assert tiny.stability_threshold < default.stability_threshold
+    assert tiny.stability_offset < default.stability_offset
+    assert tiny.grids()[0].shape == default.grids()[0].shape
+    assert tiny.drop_small_masks
+
+
 def test_an_unknown_preset_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="known are default and paper"):
+    with pytest.raises(ConfigError, match="known are default, paper and tiny"):
         AutomaticConfig.named("papers")
 
 

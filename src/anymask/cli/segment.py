@@ -32,6 +32,7 @@ class Preset(StrEnum):
 
     DEFAULT = "default"
     PAPER = "paper"
+    TINY = "tiny"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,10 @@ def segment(
     everything: Annotated[bool, typer.Option("--everything", help="Find every object instead.")] = False,
     preset: Annotated[
         Preset | None,
-        typer.Option(help="Settings of --everything: the public generator's, or the paper's.", show_default="default"),
+        typer.Option(
+            help="Settings of --everything: the public generator's, the paper's, or for small models.",
+            show_default="tiny with the model tiny, else default",
+        ),
     ] = None,
     points_per_side: Annotated[
         int | None,
@@ -119,6 +123,8 @@ def segment(
     ```
     """
     given = PromptArguments(points=tuple(point or ()), boxes=tuple(box or ()), mask=mask)
+    if everything and preset is None and model == "tiny":
+        preset = Preset.TINY
     options = EverythingOptions(preset=preset, points_per_side=points_per_side, tree=tree)
     question = _read_question(given, options, everything=everything, multimask=multimask)
     folder = _open_folder(out, formats, as_json=json)

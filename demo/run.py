@@ -1,4 +1,4 @@
-"""What `make demo` runs: a real photograph, the model in the package, a click, a box, and everything.
+"""What `make demo` runs: real photographs, the model in the package, a click, a box, and everything.
 
 python demo/run.py [FOLDER]        writes to demo_output/ in the current folder unless told otherwise
 """
@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,22 @@ from anymask.images.load import load_image
 from anymask.predict.prediction import Prediction
 
 HERE = Path(os.path.relpath(Path(__file__).parent))
-PHOTO = HERE / "coffee.jpg"
-CLICK = anymask.Prompt(points_xy=np.array([[300.0, 145.0]], np.float32))
-BOX = anymask.Prompt(box_xyxy=np.array([172.0, 15.0, 411.0, 308.0], np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A photograph with what is asked about it, in its own pixels."""
+
+    photo: Path
+    click: tuple[float, float]
+    box: tuple[float, float, float, float]
+
+
+QUESTIONS = (
+    Question(HERE / "cat.jpg", (200, 200), (0, 0, 380, 300)),
+    Question(HERE / "astronaut.jpg", (225, 80), (150, 15, 305, 190)),
+    Question(HERE / "coffee.jpg", (370, 285), (75, 15, 482, 385)),
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -32,28 +46,44 @@ Pixels = npt.NDArray[np.uint8]
 def main(out: Path) -> None:
     """Write every picture and the JSON into `out`, and print how long it takes and what was found."""
     out.mkdir(parents=True, exist_ok=True)
-    predictor = anymask.Predictor(anymask.load("tiny"))
-    picture = load_image(PHOTO)
-    predictor.set_image(picture)
-    click, box = predictor.predict(CLICK), predictor.predict(BOX)
-    print(
-        f"picture to embedding {typical_ms(lambda: predictor.embed(picture)):.0f} ms, "
-        f"a click {typical_ms(lambda: predictor.predict(CLICK)):.0f} ms (medians of 5)"
-    )
-
-    clicks, boxed = draw_answers(picture.pixels, click), draw_answers(picture.pixels, box)
-    arguments = ["segment", str(PHOTO), "--everything", "--format", "sa1b", "--format", "overlay", "--out", str(out)]
+    photos = [str(question.photo) for question in QUESTIONS]
+    arguments = [
+        "segment",
+        *photos,
+        "--everything",
+        "--points-per-side",
+        "16",
+        "--format",
+        "sa1b",
+        "--format",
+        "overlay",
+        "--out",
+        str(out),
+    ]
     print("anymask " + " ".join(arguments), flush=True)
     code = command_line(arguments)
     if code:
         sys.exit(code)
-    everything = load_image(out / "coffee_overlay.png").pixels
 
-    save(out / "click.png", contact_sheet(clicks, titles(click), columns=3, tile_px=400))
-    save(out / "box.png", boxed[0])
-    tiles = [picture.pixels, *clicks, boxed[0], everything]
-    names = ["the picture", *(f"click: {title}" for title in titles(click)), "box", "everything"]
+    predictor = anymask.Predictor(anymask.load("tiny"))
+    tiles, names = [], []
+    for question in QUESTIONS:
+        predictor.set_image(question.photo)
+        picture = load_image(question.photo).pixels
+        stem = question.photo.stem
+        click = predictor.predict(anymask.Prompt(points_xy=np.array([question.click], np.float32)))
+        box = predictor.predict(anymask.Prompt(box_xyxy=np.array(question.box, np.float32)))
+        clicks, boxes = draw_answers(picture, click), draw_answers(picture, box)
+        everything = load_image(out / f"{stem}_overlay.png").pixels
+        save(out / f"{stem}_click.png", contact_sheet(clicks, titles(click), columns=3, tile_px=400))
+        save(out / f"{stem}_box.png", boxes[0])
+        tiles += [clicks[0], boxes[0], everything]
+        names += [f"click, {titles(click)[0]}", f"box, {titles(box)[0]}", "everything"]
     save(out / "demo.jpg", contact_sheet(tiles, names, columns=3, tile_px=420))
+    print(
+        f"picture to embedding {typical_ms(lambda: predictor.embed(QUESTIONS[-1].photo)):.0f} ms, "
+        f"a click {typical_ms(lambda: predictor.predict(click.prompt)):.0f} ms (medians of 5)"
+    )
     print(f"look at {out}/demo.jpg")
 
 

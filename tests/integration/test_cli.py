@@ -230,6 +230,11 @@ def test_standard_output_that_is_full_is_an_error_and_one_that_went_away_is_sile
     assert (gone.returncode, gone.stderr) == (1, "")
 
 
+def _heed_interrupts() -> None:
+    """What runs in the background of a shell starts with SIGINT ignored; what a person starts does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interruption_ends_at_once_with_130_and_keeps_what_is_done(
     small_model: Path, photo_path: Path, tmp_path: Path
 ) -> None:
@@ -246,7 +251,7 @@ def test_interruption_ends_at_once_with_130_and_keeps_what_is_done(
     ]
     command = [sys.executable, "-m", "anymask", "segment", *[str(photo_path)] * 500, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=_ENVIRONMENT, **pipes) as process:
+    with subprocess.Popen(command, env=_ENVIRONMENT, preexec_fn=_heed_interrupts, **pipes) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)

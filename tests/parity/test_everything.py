@@ -44,7 +44,7 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[1])
 def models(request: pytest.FixtureRequest) -> tuple[Any, Sam]:
     public = small_public_model(seed=request.param)
     return public, ours_with_weights_of(public)

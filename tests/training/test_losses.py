@@ -30,16 +30,29 @@ def slow_losses(logits: np.ndarray, target: np.ndarray, config: LossConfig, kind
             pixels = config.focal_weight * focal / (height * width)
             if kind == "balanced":
                 pixels = config.balanced_weight * (inside / max(n_in, 1) + outside / max(n_out, 1)) / 2
+            if kind == "normalised":
+                least = config.normalised_min_share * height * width
+                pixels = config.normalised_weight * (inside + outside) / (2 * max(n_in, least))
             out[p, m] = pixels + config.dice_weight * (1 - (2 * overlap + 1) / (total + 1))
     return out
 
 
-@pytest.mark.parametrize("kind", ["paper", "balanced"])
-def test_mask_losses_equal_the_pixel_by_pixel_sum(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "least"), [("paper", 0.1), ("balanced", 0.1), ("normalised", 0.01), ("normalised", 0.5)]
+)
+def test_mask_losses_equal_the_pixel_by_pixel_sum(kind: str, least: float) -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (2, 3, 5, 7)).astype(np.float32)
     target = (rng.random((2, 1, 5, 7)) < 0.3).astype(np.float32)
-    config = LossConfig(focal_weight=20, focal_alpha=0.3, focal_gamma=1.5, dice_weight=0.7, balanced_weight=2)
+    config = LossConfig(
+        focal_weight=20,
+        focal_alpha=0.3,
+        focal_gamma=1.5,
+        dice_weight=0.7,
+        balanced_weight=2,
+        normalised_weight=3,
+        normalised_min_share=least,
+    )
     fast = mask_losses(torch.from_numpy(logits), torch.from_numpy(target), config, kind)  # type: ignore[arg-type]
     np.testing.assert_allclose(fast.numpy(), slow_losses(logits, target, config, kind), rtol=1e-4)
 
@@ -55,7 +68,7 @@ def test_every_paper_weight_changes_the_loss(field: str) -> None:
 def test_a_perfect_mask_costs_next_to_nothing_and_an_inverted_one_most() -> None:
     target = torch.zeros(1, 1, 16, 16)
     target[..., 4:12, 4:12] = 1
-    for kind in ("paper", "balanced"):
+    for kind in ("paper", "balanced", "normalised"):
         right = mask_losses((target - 0.5) * 40, target, LossConfig(), kind)  # type: ignore[arg-type]
         wrong = mask_losses((0.5 - target) * 40, target, LossConfig(), kind)  # type: ignore[arg-type]
         assert right.item() < 1e-3 < 1 < wrong.item()

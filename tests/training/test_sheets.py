@@ -18,7 +18,7 @@ def test_a_sheet_has_a_tile_for_each_mask(tmp_path: Path) -> None:
     scores = np.array([0.5, 0.6], np.float32)
     outcome = Outcome(torch.tensor(1.0), scores, scores, np.array([True, False]), torch.ones(2, 16, 16))
     path = tmp_path / "sheets" / "one.jpg"
-    draw_sheet(path, Batch((sample, sample), ()), [outcome, outcome])
+    draw_sheet(path, Batch((sample, sample), (0, 1), ()), [outcome, outcome])
     sheet = np.asarray(Image.open(path))
     assert sheet.shape[0] > 2 * 64
     assert sheet.std() > 5

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from anymask.dataset.index import RecordIndex
     from anymask.model.sam import Sam
     from anymask.runs import RunFolder
+    from anymask.training.group import Group
     from anymask.training.loop import Hooks, TrainConfig, Trainer
 
 _ARGUMENTS = "command.json"
@@ -81,7 +82,8 @@ def train(
     Data are tar shards or folders of `SET/ID.webp` (or .jpg) with label maps `SET/ID.png`, 0 where nobody said
     anything. The run's folder gets metrics, contact sheets to look at, checkpoints, and at the end `model.safetensors`:
     the weights with the best score when there was `--validate`, else the last ones. Stopped (Ctrl-C, SIGTERM) or
-    killed, the same command goes on, to the same bits on a CPU; so does `--resume`.
+    killed, the same command goes on, to the same bits on a CPU; so does `--resume`. On several cores or machines, start
+    it with torchrun: the processes share every step, and any number of them can go on.
 
     **Examples**
 
@@ -90,33 +92,44 @@ def train(
     anymask train --data my_data --from tiny --steps 2000 --out runs/mine
     anymask train --data a.tar --data b.tar --validate val.tar --out runs/ab
     anymask train --resume runs/tiny
+    torchrun --nproc-per-node 2 -m anymask train --data 'train-*.tar' --out runs/tiny
     ```
     """
+    import torch
+
+    from anymask.training.group import joined_group
+
+    torch.set_flush_denormal(True)  # denormal gradients slow a CPU down and change nothing
     changes = _Changes(steps=steps, seed=seed, exclude=tuple(exclude or ()))
-    if resume is not None:
-        if any((data, out, recipe, start, validate)) or changes != _Changes():
-            raise ConfigError("--resume goes on with a run as it was begun; leave out what was said then")
-        run, config, options = _find_run(resume)
-        initial = _initial(options.start, config)
-    else:
-        options = TrainOptions(
-            recipe=recipe or "tiny",
-            start=start or "imagenet",
-            data=tuple(expand_paths(data or [])),
-            validate=tuple(expand_paths(validate or [])),
-        )
-        run, config, initial = _begin_run(options, changes, out)
-    records = _index(options.data, config)
-    trainer = _make_trainer(config, records, run, initial, device)
-    with _stop_signals() as stop, console.progress_bar("train", unit="steps") as update:
-        hooks = _make_hooks(options, run, stop, update, tensorboard=tensorboard)
-        _train(trainer, hooks)
+    if resume is not None and (any((data, out, recipe, start, validate)) or changes != _Changes()):
+        raise ConfigError("--resume goes on with a run as it was begun; leave out what was said then")
+    with joined_group() as group:
+        if not group.leads:
+            group.wait()  # until the first process has made the folder
+        if resume is not None:
+            run, config, options = _find_run(resume)
+            initial = _initial(options.start, config)
+        else:
+            options = TrainOptions(
+                recipe=recipe or "tiny",
+                start=start or "imagenet",
+                data=tuple(expand_paths(data or [])),
+                validate=tuple(expand_paths(validate or [])),
+            )
+            run, config, initial = _begin_run(options, changes, out)
+        if group.leads:
+            group.wait()
+        trainer = _make_trainer(config, _index(options.data, config), run, initial, device, group)
+        with _stop_signals() as stop, console.progress_bar("train", unit="steps") as update:
+            hooks = _make_hooks(options, run, stop, update, tensorboard=tensorboard)
+            _train(trainer, hooks)
     finished = trainer.step == config.steps
-    if finished:
-        _keep_final_weights(run)
-    _report(trainer, run, finished=finished, as_json=json)
+    if group.leads:
+        if finished:
+            _keep_final_weights(run)
+        _report(trainer, run, finished=finished, as_json=json)
     if not finished:
-        raise typer.Exit(128 + stop.signal)
+        raise typer.Exit(128 + (stop.signal or signal.SIGTERM))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,14 +223,16 @@ def _index(data: Sequence[Path], config: TrainConfig) -> RecordIndex:
     return RecordIndex(data, config.exclude_sets)
 
 
-def _make_trainer(config: TrainConfig, records: RecordIndex, run: RunFolder, initial: Sam, device: str) -> Trainer:
+def _make_trainer(
+    config: TrainConfig, records: RecordIndex, run: RunFolder, initial: Sam, device: str, group: Group
+) -> Trainer:
     from anymask.training.loop import Trainer
 
     try:
         initial = initial.to(device)
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ConfigError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
-    return Trainer(config, records, run, initial)
+    return Trainer(config, records, run, initial, group)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from anymask.training.losses import LossConfig
 from anymask.training.schedule import OptimizerConfig
 
 
-def tiny(steps: int = 1700) -> TrainConfig:
+def tiny(steps: int = 4800) -> TrainConfig:
     """The model inside the package, from an ImageNet backbone, on two CPU cores.
 
     Command: anymask train --recipe tiny --data 'train-*.tar' --out runs/tiny
@@ -23,10 +23,11 @@ def tiny(steps: int = 1700) -> TrainConfig:
         pictures=4,
         phases=(
             # Class-balanced first: focal and dice alone sit on the all-background plateau for hundreds of steps.
-            Phase(until=0.20, size=256, masks=8, mask_loss="balanced", clicks=1),
-            Phase(until=0.55, size=256, masks=8, clicks=2),
-            Phase(until=0.90, size=384, masks=8, clicks=2),
-            Phase(until=1.0, size=512, masks=8, clicks=3),
+            Phase(until=0.10, size=256, masks=8, mask_loss="balanced", clicks=1),
+            Phase(until=0.40, size=256, masks=8, mask_loss="normalised", clicks=1),
+            Phase(until=0.65, size=256, masks=8, mask_loss="normalised", clicks=2),
+            Phase(until=0.90, size=384, masks=8, mask_loss="normalised", clicks=2),
+            Phase(until=1.0, size=512, masks=8, mask_loss="normalised", clicks=2),
         ),
         data=DataConfig(
             view=ViewConfig(
@@ -45,11 +46,11 @@ def tiny(steps: int = 1700) -> TrainConfig:
         rounds=RoundsConfig(
             clicks=2,
             mask_only_rounds=0,
-            prompts=ClickConfig(centre_probability=0.4),
+            prompts=ClickConfig(box_probability=0.4, centre_probability=0.4),
             box_output="both",
             single_on_first_point=True,
         ),
-        losses=LossConfig(focal_weight=20.0, dice_weight=1.0),
+        losses=LossConfig(iou_weight=3.0),
         optimizer=OptimizerConfig(
             lr=1e-3,
             encoder_lr_factor=0.3,

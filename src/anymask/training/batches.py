@@ -13,6 +13,7 @@ import numpy.typing as npt
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
 from anymask.images.augment import ViewConfig, random_view
+from anymask.training.group import Group
 
 
 class Records(Protocol):
@@ -65,16 +66,21 @@ class Batch:
     """The samples of one step, and the names of pictures that had nothing to learn from."""
 
     samples: tuple[Sample, ...]
+    places: tuple[int, ...]
+    """Where in the whole batch each sample stands; randomness is drawn by it."""
     skipped: tuple[str, ...]
 
 
 class Batches:
     """Batches by step number. Each epoch is a new permutation of all records; nothing is lost or repeated in one."""
 
-    def __init__(self, records: Records, config: DataConfig, *, pictures: int, seed: int) -> None:
+    def __init__(
+        self, records: Records, config: DataConfig, *, pictures: int, seed: int, group: Group | None = None
+    ) -> None:
         if len(records) == 0:
             raise DatasetError("there are no training pictures; check the paths and the set names left out")
         self.records, self.config, self.pictures, self.seed = records, config, pictures, seed
+        self.places = (group or Group()).share(pictures)
         self._order: tuple[int, npt.NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
         self._ahead: tuple[tuple[int, int, int], Future[Batch]] | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
@@ -87,9 +93,9 @@ class Batches:
         return int(self._order[1][place])
 
     def make(self, step: int, size: int, masks: int) -> Batch:
-        """The batch of `step` at input size `size`, at most `masks` masks a picture."""
-        samples, skipped = [], []
-        for item in range(self.pictures):
+        """This process's share of the batch of `step` at input size `size`, at most `masks` masks a picture."""
+        samples, places, skipped = [], [], []
+        for item in self.places:
             record = self.records[self.position(step, item)]
             rng = np.random.default_rng((self.seed, 1, step, item))
             sample = draw_sample(record, size, masks, self.config, rng)
@@ -97,7 +103,8 @@ class Batches:
                 skipped.append(record.name)
             else:
                 samples.append(sample)
-        return Batch(tuple(samples), tuple(skipped))
+                places.append(item)
+        return Batch(tuple(samples), tuple(places), tuple(skipped))
 
     def get(self, step: int, size: int, masks: int, following: tuple[int, int, int] | None) -> Batch:
         """`make(step, size, masks)`, made ahead of need when the last call named it as `following`."""

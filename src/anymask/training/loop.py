@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from anymask.errors import ConfigError
 from anymask.model.sam import Sam, SamConfig
@@ -19,6 +19,7 @@ from anymask.runs import RunFolder
 from anymask.training.batches import Batch, Batches, DataConfig, Records
 from anymask.training.checkpoint import Checkpoint, load_latest
 from anymask.training.checkpoint import save as save_checkpoint
+from anymask.training.group import Group
 from anymask.training.interactive import Outcome, RoundsConfig, simulate
 from anymask.training.losses import LossConfig, MaskLoss, is_finite
 from anymask.training.schedule import MovingAverage, OptimizerConfig, make_optimizer, rate_at, set_rate
@@ -36,7 +37,7 @@ class Phase:
     masks: int = 64
     """Most masks prompted per picture."""
     mask_loss: MaskLoss = "paper"
-    """"paper" (focal and dice) or "balanced" (class-balanced cross-entropy and dice)."""
+    """"paper" (focal and dice), "balanced" or "normalised" (forms of cross-entropy, and dice); see `LossConfig`."""
     clicks: int | None = None
     """Rounds with a new click, if other than RoundsConfig.clicks."""
 
@@ -125,16 +126,26 @@ class Hooks:
 class Trainer:
     """One run: the model, its optimiser and where they are."""
 
-    def __init__(self, config: TrainConfig, records: Records, run: RunFolder, initial: Sam | None = None) -> None:
-        """Start or go on: the newest checkpoint of `run` wins over `initial`, which wins over random weights."""
+    def __init__(
+        self,
+        config: TrainConfig,
+        records: Records,
+        run: RunFolder,
+        initial: Sam | None = None,
+        group: Group | None = None,
+    ) -> None:
+        """Start or go on: the newest checkpoint of `run` wins over `initial`, which wins over random weights.
+
+        In a `group` every process calls with the same arguments; the first one writes.
+        """
         torch.manual_seed(config.seed)
-        self.config, self.run = config, run
+        self.config, self.run, self.group = config, run, group or Group()
         self.model = initial if initial is not None else Sam(config.model)
         self.model.train()
         self.optimizer = make_optimizer(self.model, config.optimizer)
         decay = config.optimizer.ema_decay
         self.average = MovingAverage(self.model, decay) if decay else None
-        self.batches = Batches(records, config.data, pictures=config.pictures, seed=config.seed)
+        self.batches = Batches(records, config.data, pictures=config.pictures, seed=config.seed, group=self.group)
         self.step, self.best = 0, -1.0
         self.skipped = {"non_finite_steps": 0, "pictures_without_a_mask": 0}
         self._restore(load_latest(run.path / "checkpoints"))
@@ -147,7 +158,8 @@ class Trainer:
         if self.average is not None:
             self.average.values = dict(checkpoint.average)
         self.step, self.best, self.skipped = checkpoint.step, checkpoint.best, dict(checkpoint.skipped)
-        self.run.forget_after(self.step)
+        if self.group.leads:
+            self.run.forget_after(self.step)
 
     def train(self, hooks: Hooks | None = None) -> Sam:
         """Run to the end (or until told to stop) and return the model, averaged weights in place, in eval mode."""
@@ -158,10 +170,11 @@ class Trainer:
                 outcomes, batch, loss = self._step()
                 self.step += 1
                 values = self._describe(outcomes, loss, time.perf_counter() - started)
-                self._report(hooks, values)
                 done = self.step == self.config.steps
-                self._look(hooks, batch, outcomes, done=done)
-                stopping = hooks.should_stop is not None and hooks.should_stop()
+                if self.group.leads:
+                    self._report(hooks, values)
+                    self._look(hooks, batch, outcomes, done=done)
+                stopping = self.group.any(hooks.should_stop is not None and hooks.should_stop())
                 if done or stopping or self.step % self.config.checkpoint_every == 0:
                     self.save()
                 if stopping:
@@ -177,21 +190,27 @@ class Trainer:
         config, step = self.config, self.step
         phase = config.phase_at(step)
         batch = self.batches.get(step, phase.size, phase.masks, self._following())
-        self.skipped["pictures_without_a_mask"] += len(batch.skipped)
+        self.skipped["pictures_without_a_mask"] += sum(self.group.gather(len(batch.skipped)))
         # Randomness is a function of seed and step: a resumed run needs no generator state.
         torch.manual_seed(config.seed * 1_000_003 + step)
         set_rate(self.optimizer, config.optimizer.lr * rate_at(step, config.steps, config.optimizer))
         self.optimizer.zero_grad(set_to_none=True)
-        if not batch.samples:
+        outcomes, finite = self._accumulate(batch, phase) if batch.samples else ([], True)
+        if self.group.any(not finite):
+            self.skipped["non_finite_steps"] += 1
+            return outcomes, batch, float("nan")
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        samples = self.group.sum_gradients(parameters, len(batch.samples))
+        if samples == 0:
             return [], batch, float("nan")
-        outcomes, finite = self._accumulate(batch, phase)
-        if not finite or not self._clip():
+        if not self._clip(parameters, samples):
             self.skipped["non_finite_steps"] += 1
             return outcomes, batch, float("nan")
         self.optimizer.step()
         if self.average is not None:
             self.average.update(self.model, step)
-        return outcomes, batch, float(np.mean([float(outcome.loss) for outcome in outcomes]))
+        losses = [loss for found in self.group.gather([float(outcome.loss) for outcome in outcomes]) for loss in found]
+        return outcomes, batch, float(np.mean(losses))
 
     def _following(self) -> tuple[int, int, int] | None:
         if self.step + 1 >= self.config.steps:
@@ -213,7 +232,7 @@ class Trainer:
             # Cut here, so that the memory of one picture's rounds is freed before the next picture's begin.
             leaves = embedding.map(lambda tensor: tensor.detach().requires_grad_(tensor.requires_grad))
         for index, sample in enumerate(batch.samples):
-            rng = np.random.default_rng((self.config.seed, 2, self.step, index))
+            rng = np.random.default_rng((self.config.seed, 2, self.step, batch.places[index]))
             with self._autocast():
                 prepared = self.model.prepare(leaves[index])
                 outcome = simulate(
@@ -221,7 +240,7 @@ class Trainer:
                 )
             if not is_finite(outcome.loss):
                 return [*outcomes, outcome], False
-            torch.autograd.backward(outcome.loss / len(batch.samples))
+            torch.autograd.backward(outcome.loss)
             outcomes.append(replace(outcome, loss=outcome.loss.detach()))
         maps = [
             (tensor, leaf.grad)
@@ -241,20 +260,21 @@ class Trainer:
             image[:, :, sample.content_hw[1] :] = 0
         return images
 
-    def _clip(self) -> bool:
-        """Clip the gradient when configured; false when its norm is not finite."""
+    def _clip(self, parameters: list[nn.Parameter], samples: int) -> bool:
+        """The mean gradient of the samples, clipped when configured; false when its norm is not finite."""
         limit = self.config.optimizer.clip_norm or float("inf")
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad /= samples
         norm: Tensor = torch.nn.utils.clip_grad_norm_(parameters, limit)
         return bool(torch.isfinite(norm))
 
     def _describe(self, outcomes: list[Outcome], loss: float, seconds: float) -> dict[str, float]:
         values = {"loss": loss, "seconds": round(seconds, 4), "lr": self.optimizer.param_groups[0]["lr"]}
-        if outcomes:
-            first, last, box = (
-                np.concatenate([getattr(outcome, name) for outcome in outcomes])
-                for name in ("first_iou", "last_iou", "is_box")
-            )
+        own = [(outcome.first_iou, outcome.last_iou, outcome.is_box) for outcome in outcomes]
+        found = [columns for share in self.group.gather(own) for columns in share]
+        if found:
+            first, last, box = (np.concatenate(column) for column in zip(*found, strict=True))
             values |= {"masks": float(len(first)), "last_iou": float(last.mean())}
             for name, chosen in (("point_iou", ~box), ("box_iou", box)):
                 if chosen.any():
@@ -302,6 +322,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint to resume from and last.safetensors to use."""
+        if not self.group.leads:
+            return
         save_checkpoint(
             self.run.path / "checkpoints",
             Checkpoint(

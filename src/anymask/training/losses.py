@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anymask.errors import ConfigError
 
-MaskLoss = Literal["paper", "balanced"]
+MaskLoss = Literal["paper", "balanced", "normalised"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,15 +32,30 @@ class LossConfig:
     balanced_weight: float = 1.0
     """Weight of the class-balanced cross-entropy that takes the focal loss's place in phases with mask_loss="balanced":
     foreground and background each count half. Small models leave the all-background plateau with it at once."""
+    normalised_weight: float = 1.0
+    """Weight of the cross-entropy that takes the focal loss's place in phases with mask_loss="normalised": summed over
+    pixels and divided by twice the true area. Every pixel of a mask weighs the same, so that the threshold 0 stays in
+    the middle, small masks count as much as large ones, and logits grow large."""
+    normalised_min_share: float = 0.02
+    """Masks smaller than this share of the input count as this large in it."""
     iou_weight: float = 1.0
     """Weight of the squared error of the predicted IoU."""
     iou_on: Literal["all", "best"] = "all"
     """Which masks' IoU predictions are supervised: all that the prompt returns (SAM 2's code) or the best alone."""
 
     def __post_init__(self) -> None:
-        for name in ("focal_weight", "focal_gamma", "dice_weight", "balanced_weight", "iou_weight"):
+        for name in (
+            "focal_weight",
+            "focal_gamma",
+            "dice_weight",
+            "balanced_weight",
+            "normalised_weight",
+            "iou_weight",
+        ):
             if getattr(self, name) < 0:
                 raise ConfigError(f"LossConfig.{name} must not be negative, got {getattr(self, name)}")
+        if not 0 < self.normalised_min_share <= 1:
+            raise ConfigError(f"LossConfig.normalised_min_share must be in (0, 1], got {self.normalised_min_share}")
         if not 0 <= self.focal_alpha <= 1:
             raise ConfigError(f"LossConfig.focal_alpha must be in [0, 1], got {self.focal_alpha}")
 
@@ -52,8 +67,10 @@ def mask_losses(logits: Tensor, target: Tensor, config: LossConfig, kind: MaskLo
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     if kind == "paper":
         pixels = config.focal_weight * focal_from(entropy, probability, target, config)
-    else:
+    elif kind == "balanced":
         pixels = config.balanced_weight * balanced_from(entropy, target)
+    else:
+        pixels = config.normalised_weight * normalised_from(entropy, target, config)
     return pixels + config.dice_weight * dice_loss(probability, target)
 
 
@@ -70,6 +87,12 @@ def balanced_from(entropy: Tensor, target: Tensor) -> Tensor:
     foreground = (entropy * target).sum((-2, -1)) / inside
     background = (entropy * (1 - target)).sum((-2, -1)) / outside
     return (foreground + background) / 2
+
+
+def normalised_from(entropy: Tensor, target: Tensor, config: LossConfig) -> Tensor:
+    """(P, M) cross-entropy summed over pixels, divided by twice the true area."""
+    least = config.normalised_min_share * target.shape[-2] * target.shape[-1]
+    return entropy.sum((-2, -1)) / (2 * target.sum((-2, -1)).clamp(min=least))
 
 
 def dice_loss(probability: Tensor, target: Tensor) -> Tensor:

@@ -66,6 +66,8 @@ class Report:
     peer_peak_mb: float
     memory_ratio: float
     """Ours / peer's."""
+    gflop: float = 0.0
+    """Floating-point operations of one turn of the first case in 1e9, where the benchmark counts them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +80,8 @@ class Options:
     warmups: int = 1
     """Turns before that are not counted."""
     threads: int = os.cpu_count() or 1
+    gflop: float = 0.0
+    """See `Report.gflop`."""
     compare: Callable[[Answer, Answer], str] = lambda ours, peer: f"{difference(ours, peer):.1e}"
     """Words on how two answers compare."""
 
@@ -100,6 +104,7 @@ def run(name: str, peer_name: str, ours: Builder, peer: Builder, options: Option
         ours_peak_mb=round(peaks["ours"]),
         peer_peak_mb=round(peaks["peer"]),
         memory_ratio=round(peaks["ours"] / peaks["peer"], 3),
+        gflop=options.gflop,
     )
     show(report)
     folder = RESULTS / re.sub(r"[^a-z0-9]+", "-", report.machine.lower()).strip("-")
@@ -165,7 +170,15 @@ def _serve(build: Builder, threads: int, pipe: Connection) -> None:
         start = time.perf_counter()
         answer = cases[case]()
         pipe.send((time.perf_counter() - start, answer))
-    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    pipe.send(_peak_mb())
+
+
+def _peak_mb() -> float:
+    """Largest resident memory of this process. The rusage figure would count its parent's before the exec, on Linux."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return int(re.findall(r"VmHWM:\s*(\d+) kB", status.read_text())[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _rate(context: Any, threads: int) -> float:
@@ -212,6 +225,10 @@ def show(report: Report) -> None:
         f"peak memory {report.ours_peak_mb:.0f} MB and {report.peer_peak_mb:.0f} MB: {report.memory_ratio:.2f} of the "
         f"peer's; matrix products {report.matrix_product_gflops:.0f} GFLOP/s"
     )
+    if report.gflop:
+        reached = report.gflop / report.rows[0].ours_s
+        share = reached / report.matrix_product_gflops
+        console.print(f"we run at {reached:.0f} GFLOP/s, {share:.0%} of the machine's matrix-product rate")
 
 
 def _time(seconds: float) -> str:

@@ -47,7 +47,7 @@ def canned() -> tuple[Tensor, Tensor]:
         noise = cv2.GaussianBlur(
             rng.standard_normal((LOW, LOW)).astype(np.float32), (0, 0), float(4 * 2 ** (index % 4))
         )
-        one[:] = (noise / noise.std() - rng.uniform(0, 2.5)) * rng.uniform(8, 80)
+        one[:] = (noise / noise.std() - rng.uniform(0, 1.2)) * rng.uniform(8, 80)
     iou = rng.uniform(0.8, 1, maps.shape[0]).astype(np.float32)
     return torch.from_numpy(maps.reshape(-1, 3, LOW, LOW)), torch.from_numpy(iou.reshape(-1, 3))
 

@@ -15,6 +15,7 @@ from anymask.images.frames import Frame
 from anymask.masks import rle
 from anymask.masks.types import MaskSet
 from anymask.model.sam import Sam
+from anymask.model.weights import load
 from anymask.predict import Predictor
 from anymask.predict.automatic import (
     AutomaticConfig,
@@ -245,6 +246,20 @@ def test_the_tiny_preset_asks_less_of_a_mask_and_cleans_it() -> None:
 def test_an_unknown_preset_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="known are default, paper and tiny"):
         AutomaticConfig.named("papers")
+
+
+@pytest.mark.slow
+def test_the_prefilter_changes_nothing_that_the_embedded_model_finds(
+    photo: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = AutomaticConfig(
+        points_per_side=12, predicted_iou_threshold=0, stability_threshold=0.75, stability_offset=0.25
+    )
+    predictor = Predictor(load("tiny"))
+    filtered = segment_everything(predictor, photo, config)
+    monkeypatch.setattr("anymask.predict.automatic.STABILITY_MARGIN", 1e9)
+    assert segment_everything(predictor, photo, config).rles == filtered.rles
+    assert len(filtered) >= 20
 
 
 @pytest.mark.slow

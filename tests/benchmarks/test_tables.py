@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+
+from benchmarks.tables import BEGIN, END, PAGE, RESULTS, tables, with_tables
+
+REPORT = {
+    "name": "encoder",
+    "peer": "segment-anything 1.0",
+    "machine": "A Processor 2 cores",
+    "threads": 2,
+    "matrix_product_gflops": 200.0,
+    "rows": [{"case": "ViT-B", "ours_s": 5.0, "peer_s": 0.0125, "ratio": 2.5, "turns": 5, "note": "equal"}],
+    "ours_peak_mb": 400,
+    "peer_peak_mb": 1000,
+    "memory_ratio": 0.4,
+    "gflop": 800.0,
+}
+
+
+def test_every_figure_of_a_report_is_in_its_table(tmp_path: Path) -> None:
+    folder = tmp_path / "a-processor-2-cores"
+    folder.mkdir()
+    (folder / "encoder.json").write_text(json.dumps(REPORT))
+    text = tables(tmp_path)
+    assert "### A Processor 2 cores" in text
+    assert "| ViT-B | 5.00 s | 12.5 ms | **2.50** | equal |" in text
+    assert "Peak memory 400 MB beside 1000 MB: **0.40** of it" in text
+    assert "160 GFLOP/s, **80%** of that" in text
+
+
+def test_only_what_stands_between_the_marks_is_replaced() -> None:
+    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    new = with_tables(page, "new\n")
+    assert new == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+    assert with_tables(new, "new\n") == new
+
+
+def test_the_page_shows_the_results_that_are_kept() -> None:
+    page = PAGE.read_text()
+    assert page == with_tables(page, tables(RESULTS)), "run: python -m benchmarks.tables"

@@ -44,7 +44,7 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=[1])
+@pytest.fixture(scope="module", params=[1, 2])
 def models(request: pytest.FixtureRequest) -> tuple[Any, Sam]:
     public = small_public_model(seed=request.param)
     return public, ours_with_weights_of(public)
@@ -63,7 +63,23 @@ def both(
     return generator.generate(pixels), segment_everything(Predictor(models[1]), pixels, config)
 
 
-def assert_same(theirs: list[dict[str, Any]], ours: MaskSet) -> None:
+def undecided_share(public: Any, pixels: npt.NDArray[np.uint8], record: dict[str, Any], offset: float) -> float:
+    """How much of the mask's outer area lies within 1e-4 of a threshold that its stability is counted at.
+
+    Random weights have plateaus; where one lies at the threshold itself, the public implementation's own figure depends
+    on how many prompts it is asked at once.
+    """
+    x, y, width, height = record["crop_box"]
+    predictor = import_public_sam().SamPredictor(public)
+    predictor.set_image(pixels[y : y + height, x : x + width])
+    click = np.array(record["point_coords"]) - (x, y)
+    logits, iou, _ = predictor.predict(click, np.array([1]), return_logits=True)
+    mask = logits[np.abs(iou - record["predicted_iou"]).argmin()]
+    near = sum(int((np.abs(mask - sign * offset) < 1e-4).sum()) for sign in (1, -1))
+    return near / max(1, int((mask > -offset).sum()))
+
+
+def assert_same(theirs: list[dict[str, Any]], ours: MaskSet, public: Any, pixels: npt.NDArray[np.uint8]) -> None:
     assert len(ours) == len(theirs)
     rles = [rle.from_json(record["segmentation"]) for record in theirs]
     overlap = rle_iou_matrix(ours.rles, rles)
@@ -80,7 +96,9 @@ def assert_same(theirs: list[dict[str, Any]], ours: MaskSet) -> None:
     for index, other in enumerate(partner):
         record = theirs[other]
         assert ours.predicted_iou[index] == pytest.approx(record["predicted_iou"], abs=1e-4)
-        assert ours.stability[index] == pytest.approx(np.nan_to_num(record["stability_score"]), abs=1e-3)
+        difference = abs(ours.stability[index] - np.nan_to_num(record["stability_score"]))
+        if difference > 1e-3:
+            assert difference <= 1e-3 + undecided_share(public, pixels, record, THRESHOLDS["stability_offset"])
         assert ours.points_xy[index].tolist() == pytest.approx(record["point_coords"][0], abs=1e-3)
         x0, y0, x1, y1 = ours.crop_boxes_xyxy[index]
         assert [x0, y0, x1 - x0, y1 - y0] == record["crop_box"]
@@ -94,7 +112,7 @@ def test_the_same_masks_are_found(models: tuple[Any, Sam], photo: npt.NDArray[np
     small = cv2.resize(photo, (230, 150), interpolation=cv2.INTER_AREA)
     theirs, ours = both(models, small, 8, CASES[case])
     assert len(theirs) >= 10
-    assert_same(theirs, ours)
+    assert_same(theirs, ours, models[0], small)
 
 
 @pytest.mark.slow
@@ -104,7 +122,7 @@ def test_the_same_masks_are_found_on_a_photograph(
 ) -> None:
     theirs, ours = both(models, photo, 16, CASES[case])
     assert len(theirs) >= 60
-    assert_same(theirs, ours)
+    assert_same(theirs, ours, models[0], photo)
 
 
 def test_the_weights_are_shared(models: tuple[Any, Sam]) -> None:

@@ -12,6 +12,8 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
+from tests.cli.small_model import write_small_model
+
 _ROOT = Path(__file__).parents[1]
 _DEFAULT_DATA = _ROOT.parent / "shared" / "data"
 
@@ -58,3 +60,9 @@ def photo_path() -> Path:
 def photo(photo_path: Path) -> npt.NDArray[np.uint8]:
     """The same photograph, (400, 600, 3) uint8 RGB."""
     return np.asarray(Image.open(photo_path).convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a small model that answers every prompt with stable masks it believes in."""
+    return write_small_model(tmp_path_factory.mktemp("model") / "small.safetensors")

@@ -16,10 +16,8 @@ from anymask.errors import MaskError
 from anymask.masks import rle
 from anymask.masks.types import Rle
 from anymask.masks.validate import MAX_COUNTS_BYTES, MAX_PIXELS, MAX_SIDE
+from soak.sizes import RLE_FUZZ_GROWTH_MIB, RLE_FUZZ_INPUTS
 from tests.masks.drawn import Mask, blobs, mask_stacks, masks
-
-FUZZ_INPUTS = 10_000
-FUZZ_GROWTH_MIB = 50
 
 
 def library_counts(mask: Mask) -> bytes:
@@ -318,7 +316,7 @@ def test_ten_thousand_random_inputs_are_refused_or_understood_and_memory_stays_f
     process = psutil.Process()
     outcomes = {"refused": 0, "understood": 0}
     before = 0
-    for number in range(FUZZ_INPUTS + 200):
+    for number in range(RLE_FUZZ_INPUTS + 200):
         if number == 200:  # after the first ones have brought in what stays loaded
             gc.collect()
             before = process.memory_info().rss
@@ -333,8 +331,8 @@ def test_ten_thousand_random_inputs_are_refused_or_understood_and_memory_stays_f
             mask = rle.decode(taken)
             assert rle.merge([taken, rle.encode(mask)]) == taken
     gc.collect()
-    assert min(outcomes.values()) > FUZZ_INPUTS / 10
-    assert (process.memory_info().rss - before) / 2**20 < FUZZ_GROWTH_MIB
+    assert min(outcomes.values()) > RLE_FUZZ_INPUTS / 10
+    assert (process.memory_info().rss - before) / 2**20 < RLE_FUZZ_GROWTH_MIB
 
 
 def test_a_mask_at_the_limit_of_pixels_is_read_without_making_its_array() -> None:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from anymask.errors import DatasetError, ImageError
+from anymask.dataset.formats.png import decode_labels
+from anymask.errors import DatasetError, ImageError, MaskError
 from anymask.images.limits import ImageLimits
 from anymask.images.load import load_image
 from anymask.images.sniff import open_container
-
-MAP_LIMITS = ImageLimits(max_pixels=2**26)
-"""A label map whose header claims more is refused before it is decoded."""
-
-_INTEGER_MODES = {"1", "L", "P", "I;16", "I;16L", "I;16B", "I"}
-"""Pillow's modes that hold one whole number a pixel. A palette (P) is read as its indices, as VOC's maps mean it."""
 
 _TURNED = 5
 """From this EXIF orientation on, height and width change places when the picture is turned upright."""
@@ -82,16 +75,6 @@ class Record:
     def _decode_map(self, index: int) -> npt.NDArray[np.uint16]:
         where = f"label map {index} of {self.name}"
         try:
-            container = open_container(self.maps_bytes[index], MAP_LIMITS)
-            if container.format != "png":
-                raise DatasetError(
-                    f"{where} is a {container.format.upper()}, expected a PNG; lossy forms change labels"
-                )
-            with Image.open(io.BytesIO(container.data), formats=["PNG"]) as picture:
-                mode, values = picture.mode, np.array(picture)
-        except (ImageError, OSError, SyntaxError, ValueError) as error:
-            raise DatasetError(f"{where} cannot be read: {error}; write it again or remove the picture") from error
-        if mode not in _INTEGER_MODES:
-            raise DatasetError(f"{where} is a {mode} picture; expected 8 or 16 bit grey, one number a pixel")
-        # A mode I picture is 32 bits wide in memory, though a PNG holds 16 at most.
-        return values.astype(np.uint16)
+            return decode_labels(self.maps_bytes[index])
+        except MaskError as error:
+            raise DatasetError(f"{where}: {error}; write it again or remove the picture") from error

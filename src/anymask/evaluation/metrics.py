@@ -77,7 +77,7 @@ def iou_of_each(masks: npt.NDArray[np.bool_], target: npt.NDArray[np.bool_]) -> 
 def mean_interval(sample: Sample, config: BootstrapConfig) -> Interval:
     """The mean over the masks of one set. Pictures are resampled, each with all its masks.
 
-    Source: SPEC section 7; the percentile bootstrap (Efron 1979) over pictures.
+    Source: the percentile bootstrap (Efron 1979) over pictures.
     """
     return _interval(float(sample.values.mean()), _resampled_means(sample, config), config)
 

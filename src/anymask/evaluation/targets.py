@@ -14,7 +14,7 @@ from anymask.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetConfig:
-    """What counts as a target. Source of the defaults: SPEC section 7."""
+    """What counts as a target."""
 
     min_area_px: int = 64
     """Smaller regions are left out."""

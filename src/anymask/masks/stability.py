@@ -19,7 +19,7 @@ def stability_score(logits: Tensor, threshold: float = 0.0, offset: float = 1.0)
     The first lies inside the second, so the IoU is the ratio of their areas. An empty pair scores 0 (the public
     implementation gives NaN, which fails every filter as 0 does, but cannot be written as JSON).
 
-    Source: SPEC section 4.3; Kirillov et al. 2023, section 4.
+    Source: Kirillov et al. 2023, section 4.
     """
     high, low = threshold + offset, threshold - offset
     if logits.device.type != "cpu":

@@ -114,7 +114,7 @@ class AutomaticConfig:
         if preset == "default":
             return AutomaticConfig()
         if preset == "paper":
-            # Source: paper, section 4 and appendix B; SPEC section 4.3.
+            # Source: paper, section 4 and appendix B.
             return AutomaticConfig(
                 crop_layers=2,
                 crop_points_downscale=2,

@@ -14,13 +14,13 @@ from PIL import Image
 
 from anymask.errors import ImageError, MaskError
 from anymask.images.limits import ImageLimits
-from anymask.images.png import SIGNATURE, open_png
+from anymask.images.sniff import open_container
 from anymask.masks.sets import set_from_label_map, to_label_map
 from anymask.masks.types import MaskSet
 
 MAX_PIXELS = 2**26
 """Most pixels of a label map that is read, 67 million; a header that claims more is refused before it is unpacked."""
-_INTEGER_MODES = {"1", "L", "P", "I;16", "I;16B", "I"}
+_INTEGER_MODES = {"1", "L", "P", "I;16", "I;16L", "I;16B", "I"}
 """Pillow's modes that hold one whole number a pixel; a palette file is read as its indices."""
 
 
@@ -52,16 +52,20 @@ def decode_labels(data: bytes) -> npt.NDArray[np.uint16]:
 
     Raises: MaskError when it is no PNG, damaged, cut off, too large, or coloured.
     """
-    if not data.startswith(SIGNATURE):
-        raise MaskError("a label map must be a PNG file; these bytes are something else")
     try:
         # Structure, checksums and size first: Pillow alone takes a file whose end is missing.
-        container = open_png(data, ImageLimits(max_pixels=MAX_PIXELS))
+        container = open_container(data, ImageLimits(max_pixels=MAX_PIXELS))
+        if container.format != "png":
+            raise MaskError(
+                f"a label map must be a PNG file, this is a {container.format.upper()}; lossy forms change labels"
+            )
         with Image.open(io.BytesIO(container.data), formats=["PNG"]) as image:
             mode, labels = image.mode, np.asarray(image)
     except (ImageError, OSError, SyntaxError, ValueError) as error:
         raise MaskError(f"the label map cannot be read: {error}") from error
     if mode not in _INTEGER_MODES:
-        raise MaskError(f"the label map PNG has mode {mode}, expected one 8- or 16-bit grey or palette channel")
+        raise MaskError(
+            f"the label map PNG has mode {mode}, expected one 8- or 16-bit grey or palette channel, one number a pixel"
+        )
     # Pillow may hold a 16-bit channel in 32 bits.
     return labels.astype(np.uint16)

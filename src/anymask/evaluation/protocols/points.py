@@ -1,6 +1,6 @@
 """Clicks and boxes on labelled pictures: how good is the first mask, and how fast do more clicks mend it?
 
-Source: SPEC section 7; after SAM (arXiv 2304.02643) section 7.1 and appendix D.
+Source: after SAM (arXiv 2304.02643) section 7.1 and appendix D.
 """
 
 from __future__ import annotations

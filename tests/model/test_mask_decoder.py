@@ -117,6 +117,7 @@ def test_half_precision_answers_close_to_float32(dtype: torch.dtype) -> None:
         {"mlp_dim": 32},
         {"multimask_outputs": 1},
         {"iou_hidden": 8},
+        {"quality_hidden": 8},
         {"norm_eps": 1.0},
         {"skip_finer": True},
         {"skip_finer": True, "prompt_finer_channels": (6, 4)},

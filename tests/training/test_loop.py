@@ -18,6 +18,7 @@ from anymask.model.weights import load
 from anymask.prompts.simulate import ClickConfig
 from anymask.runs import RunFolder
 from anymask.training.batches import DataConfig
+from anymask.training.initial import with_mask_quality
 from anymask.training.interactive import RoundsConfig
 from anymask.training.loop import Hooks, Phase, Progress, TrainConfig, Trainer
 from anymask.training.schedule import OptimizerConfig
@@ -140,6 +141,19 @@ def test_one_picture_is_learned_by_heart(tmp_path: Path) -> None:
     seen: list[Progress] = []
     trainer.train(Hooks(progress=seen.append))
     assert np.mean([step.first_iou for step in seen[-10:]]) > 0.95
+
+
+def test_only_the_predicted_iou_learns_when_asked_so(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    before = with_mask_quality(Sam(small_model()))
+    config = small_run(steps=3, learn="iou", model=before.config)
+    state = {name: value.clone() for name, value in before.state_dict().items()}
+    trainer = Trainer(config, RECORDS, RunFolder.create(tmp_path, config), before)
+    after = trainer.train().state_dict()
+    changed = {name for name in state if not torch.equal(state[name], after[name])}
+    assert changed
+    assert all(name.startswith(("mask_decoder.iou_prediction_head.", "mask_decoder.quality.")) for name in changed)
+    assert any(".quality." in name for name in changed)
 
 
 KILLED = """

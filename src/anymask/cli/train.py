@@ -207,14 +207,15 @@ def _initial(start: str, config: TrainConfig) -> Sam:
     import torch
 
     from anymask.model.sam import Sam
-    from anymask.training.initial import imagenet_tiny
+    from anymask.training.initial import imagenet_tiny, with_mask_quality
 
+    torch.manual_seed(config.seed)
     if start == "imagenet":
         return imagenet_tiny(config.model, config.seed)
     if start == "random":
-        torch.manual_seed(config.seed)
         return Sam(config.model)
-    return load_model(start, "cpu")
+    model = load_model(start, "cpu")
+    return with_mask_quality(model) if config.learn == "iou" else model
 
 
 def _index(data: Sequence[Path], config: TrainConfig) -> RecordIndex:

@@ -15,6 +15,7 @@ from anymask.errors import ConfigError
 from anymask.model.embedding import ImageEmbedding
 from anymask.model.folded_attention import ImageSide, first_tokens, later_tokens, project_image, transform
 from anymask.model.layers import LayerNorm2d, Mlp, is_recorded, pointwise, prefers_cache_path
+from anymask.model.mask_quality import MaskQuality
 from anymask.model.prompt_encoder import PromptEncoding
 from anymask.model.two_way_transformer import TwoWayTransformer
 
@@ -44,6 +45,8 @@ class MaskDecoderConfig:
     block. For encoders that have finer maps."""
     prompt_finer_channels: tuple[int, ...] = ()
     """Channels of the drawn prompt maps at strides 8 and 4; empty when prompts are not drawn."""
+    quality_hidden: int = 0
+    """Hidden width of the correction of predicted IoU by the look of the mask; 0 for none, as released."""
 
     def __post_init__(self) -> None:
         if self.dim % (2 * self.heads) or self.dim % 8:
@@ -119,6 +122,8 @@ class MaskDecoder(nn.Module):
         )
         self.output_hypernetworks_mlps = nn.ModuleList(Mlp(dim, dim, dim // 8, 3) for _ in range(masks))
         self.iou_prediction_head = Mlp(dim, config.iou_hidden, masks, 3)
+        if config.quality_hidden:
+            self.quality = MaskQuality(masks, config.quality_hidden)
         if config.skip_finer:
             self.refine = nn.ModuleList((RefineBlock(dim // 4), RefineBlock(dim // 8)))
         if config.prompt_finer_channels:
@@ -145,7 +150,8 @@ class MaskDecoder(nn.Module):
             return self._infer(prepared, prompts, tokens, chosen)
         source = prepared.embedding.main + (prepared.no_mask if prompts.dense is None else prompts.dense)
         tokens, flat = self.transformer(tokens, _flat(source), _flat(prepared.position))
-        return self._masks(tokens, flat, prepared.embedding, prompts, chosen), self._scores(tokens, chosen)
+        logits = self._masks(tokens, flat, prepared.embedding, prompts, chosen)
+        return logits, self._scores(tokens, logits, chosen)
 
     def forward_folded(self, prepared: PreparedImage, prompts: PromptEncoding) -> tuple[Tensor, Tensor]:
         """`forward` for all masks in one step of folded algebra, as exported graphs hold it; `dense` must be given."""
@@ -154,7 +160,8 @@ class MaskDecoder(nn.Module):
         side = project_image(self.transformer, _flat(embedding.main), _flat(prepared.position))
         images = _flat(embedding.main + prompts.dense)
         tokens, flat = transform(self.transformer, self._tokens(prompts), side, images)
-        return self._masks(tokens, flat, embedding, prompts, ALL_MASKS), self._scores(tokens, ALL_MASKS)
+        logits = self._masks(tokens, flat, embedding, prompts, ALL_MASKS)
+        return logits, self._scores(tokens, logits, ALL_MASKS)
 
     def _tokens(self, prompts: PromptEncoding) -> Tensor:
         """(P, T, C) what goes into the transformer: the IoU token, the mask tokens, the prompt's own."""
@@ -179,12 +186,13 @@ class MaskDecoder(nn.Module):
                 done, image = later_tokens(self.transformer, several[part], begun[part], prepared.side, image)
                 final.append(done)
                 logits.append(self._masks(done, image, prepared.embedding, _part(encoded, part), chosen))
-        return torch.cat(logits), self._scores(torch.cat(final), chosen)
+        masks = torch.cat(logits)
+        return masks, self._scores(torch.cat(final), masks, chosen)
 
-    def _scores(self, tokens: Tensor, chosen: slice) -> Tensor:
-        """(P, T, C) final tokens -> (P, M) predicted IoU."""
+    def _scores(self, tokens: Tensor, logits: Tensor, chosen: slice) -> Tensor:
+        """(P, T, C) final tokens and the chosen masks' logits -> (P, M) predicted IoU."""
         scores: Tensor = self.iou_prediction_head(tokens[:, 0])[:, chosen]
-        return scores
+        return self.quality(scores, logits, chosen) if self.config.quality_hidden else scores
 
     def _masks(
         self, tokens: Tensor, flat: Tensor, embedding: ImageEmbedding, prompts: PromptEncoding, chosen: slice

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from anymask.images.augment import ViewConfig
 from anymask.model.sam import tiny_config
 from anymask.prompts.simulate import ClickConfig
@@ -63,4 +65,20 @@ def tiny(steps: int = 4800) -> TrainConfig:
         checkpoint_every=100,
         validate_every=500,
         sheet_every=200,
+    )
+
+
+def tiny_iou(steps: int = 600) -> TrainConfig:
+    """After `tiny`: the predicted IoU learns to look at the masks; all else stays as it is.
+
+    Command: anymask train --recipe tiny_iou --from runs/tiny/model.safetensors --data 'train-*.tar' --out runs/tiny_iou
+    """
+    base = tiny(steps)
+    return replace(
+        base,
+        learn="iou",
+        phases=(Phase(until=0.7, size=384, masks=12, clicks=1), Phase(until=1.0, size=512, masks=12, clicks=1)),
+        losses=LossConfig(iou_weight=1.0),
+        optimizer=replace(base.optimizer, lr=2e-3, warmup_steps=20, ema_decay=0.99),
+        seed=1,
     )

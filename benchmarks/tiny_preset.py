@@ -38,8 +38,8 @@ SETS = ("bsds500", "msrc21", "food_plates", "facades", "ccp")
 """Sets that label most of what is seen."""
 FOUND = 0.5
 JUDGED = 0.8
-IOUS = (0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.88)
-STABILITIES = (0.0, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+IOUS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.88)
+STABILITIES = (0.0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ class Question:
 QUESTIONS = (
     Question(HERE / "cat.jpg", (200, 200), (0, 0, 380, 300)),
     Question(HERE / "astronaut.jpg", (225, 80), (150, 15, 305, 190)),
-    Question(HERE / "coffee.jpg", (370, 285), (75, 15, 482, 385)),
+    Question(HERE / "coins.jpg", (154, 123), (245, 95, 300, 148)),
 )
 
 Pixels = npt.NDArray[np.uint8]
@@ -51,8 +51,6 @@ def main(out: Path) -> None:
         "segment",
         *photos,
         "--everything",
-        "--points-per-side",
-        "16",
         "--format",
         "sa1b",
         "--format",

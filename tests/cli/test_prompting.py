@@ -72,7 +72,7 @@ def test_mask_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(MaskError, match=r"absent.png cannot be read \(No such file"):
         make_prompts(PromptArguments(mask=tmp_path / "absent.png"))
     (tmp_path / "text.png").write_bytes(b"hello")
-    with pytest.raises(MaskError, match=r"text.png: a label map must be a PNG"):
+    with pytest.raises(MaskError, match=r"text.png: the label map cannot be read: the content is not a known"):
         make_prompts(PromptArguments(mask=tmp_path / "text.png"))
     with pytest.raises(MaskError, match="mode RGB"):
         make_prompts(PromptArguments(mask=_mask_file(tmp_path / "rgb.png", "RGB")))

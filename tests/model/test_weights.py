@@ -304,6 +304,17 @@ def test_any_flipped_byte_of_our_own_files_is_refused(tmp_path: Path, vit: Sam) 
             load(path)
 
 
+@pytest.mark.parametrize("key", [b'"config":', b'"content_sha256":', b'"licence":'])
+def test_a_damaged_name_in_the_header_is_refused(tmp_path: Path, vit: Sam, key: bytes) -> None:
+    path = tmp_path / "m.safetensors"
+    save(vit, path, {"licence": "none"})
+    data = path.read_bytes()
+    assert data.count(key) == 1
+    path.write_bytes(data.replace(key, b'"k' + key[2:]))
+    with pytest.raises(WeightsError, match="damaged"):
+        load(path)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("form", ["pth", "safetensors"])
 def test_values_that_are_not_finite_are_refused(tmp_path: Path, vit: Sam, value: float, form: str) -> None:

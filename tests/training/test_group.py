@@ -51,6 +51,7 @@ def start(path: Path, size: int, stop: int) -> None:
             "MASTER_PORT": str(port),
             "RANK": str(rank),
             "WORLD_SIZE": str(size),
+            "TORCHELASTIC_RUN_ID": "test",
         }
         command = [sys.executable, "-c", TRAINED, str(path), str(stop)]
         ends.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
@@ -74,7 +75,7 @@ def test_shares_are_the_whole_batch_once() -> None:
 
 
 def test_a_process_without_others_is_a_group_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     with joined_group() as group:
         group.wait()
         assert (group.rank, group.size, group.leads) == (0, 1, True)

@@ -99,7 +99,6 @@ def train(
 
     from anymask.training.group import joined_group
 
-    torch.set_flush_denormal(True)  # denormal gradients slow a CPU down and change nothing
     changes = _Changes(steps=steps, seed=seed, exclude=tuple(exclude or ()))
     if resume is not None and (any((data, out, recipe, start, validate)) or changes != _Changes()):
         raise ConfigError("--resume goes on with a run as it was begun; leave out what was said then")
@@ -122,7 +121,11 @@ def train(
         trainer = _make_trainer(config, _index(options.data, config), run, initial, device, group)
         with _stop_signals() as stop, console.progress_bar("train", unit="steps") as update:
             hooks = _make_hooks(options, run, stop, update, tensorboard=tensorboard)
-            _train(trainer, hooks)
+            torch.set_flush_denormal(True)  # denormal gradients slow a CPU down and change nothing
+            try:
+                _train(trainer, hooks)
+            finally:
+                torch.set_flush_denormal(False)
     finished = trainer.step == config.steps
     if group.leads:
         if finished:

@@ -163,7 +163,7 @@ def _embedded(entry: WeightsEntry) -> Path:
 def _read_file(path: Path) -> _Checkpoint:
     if path.suffix in _SAFE:
         state, notes = _read_safetensors(path)
-        if _CONFIG not in notes:
+        if _CONFIG not in notes and _DIGEST not in notes:
             return _Checkpoint(_infer(state, path), state, str(path))
         if notes.get(_DIGEST) != _content_digest({k: v for k, v in notes.items() if k != _DIGEST}, state):
             raise WeightsError(f"{path} does not hash to the sha256 it carries; it is damaged: get it again")

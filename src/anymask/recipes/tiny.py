@@ -20,7 +20,7 @@ def tiny(steps: int = 4800) -> TrainConfig:
     Command: anymask train --recipe tiny --data 'train-*.tar' --out runs/tiny
     """
     return TrainConfig(
-        model=tiny_config(),
+        model=tiny_config(quality_hidden=0),  # `tiny_iou` adds it
         steps=steps,
         pictures=4,
         phases=(

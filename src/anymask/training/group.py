@@ -6,7 +6,6 @@ run may go on with another number of processes: only the order of summation chan
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,12 +78,11 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
 @contextmanager
 def joined_group() -> Iterator[Group]:
     """The group that `torchrun` started this process in (gloo), or a group of one."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if not dist.is_torchelastic_launched():
         yield Group()
         return
     dist.init_process_group("gloo")
     try:
-        yield Group(dist.get_rank(), size)
+        yield Group(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()

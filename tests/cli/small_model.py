@@ -13,7 +13,7 @@ from anymask.model.weights import save
 def write_small_model(path: Path, *, is_sure: bool = True) -> Path:
     """Save the model (input 128, 32 channels) at `path`."""
     torch.manual_seed(0)
-    model = Sam(tiny_config(dim=32, input_size=128)).eval()
+    model = Sam(tiny_config(dim=32, input_size=128, quality_hidden=0)).eval()
     if is_sure:
         decoder = model.mask_decoder
         with torch.no_grad():

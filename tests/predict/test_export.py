@@ -33,7 +33,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 def tiny() -> Sam:
     torch.manual_seed(0)
-    return Sam(tiny_config(dim=32, input_size=128)).eval()
+    return Sam(tiny_config(dim=32, input_size=128, quality_hidden=0)).eval()
 
 
 def short_vit() -> Sam:

@@ -45,7 +45,10 @@ ROWS: dict[int, Row] = {
         fault="orientation, colour modes, odd sizes",
         tests=("tests/images/test_load.py", "tests/images/test_exif.py", "tests/images/test_gif.py"),
     ),
-    7: Row(fault="unsafe or damaged weights", tests=("tests/model/test_weights.py", "tests/model/test_download.py")),
+    7: Row(
+        fault="unsafe or damaged weights",
+        tests=("tests/model/test_damaged_weights.py", "tests/model/test_weights.py", "tests/model/test_download.py"),
+    ),
     9: Row(
         fault="file names that leave their root",
         tests=("tests/images/test_paths.py", "tests/dataset/test_read.py", "tests/model/test_weights.py"),

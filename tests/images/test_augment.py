@@ -56,7 +56,7 @@ def test_a_view_depends_on_its_generator_alone() -> None:
 )
 def test_every_field_changes_the_view(change: dict[str, float]) -> None:
     plain = random_view(*picture(), 64, ViewConfig(), np.random.default_rng(3))[0]
-    changed = random_view(*picture(), 64, ViewConfig(**change), np.random.default_rng(3))[0]  # type: ignore[arg-type]
+    changed = random_view(*picture(), 64, ViewConfig(**change), np.random.default_rng(3))[0]
     assert not np.array_equal(plain, changed)
 
 
@@ -72,4 +72,4 @@ def test_grey_views_have_no_colour() -> None:
 )
 def test_bad_fields_are_refused_by_name(field: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
-        ViewConfig(**field)  # type: ignore[arg-type]
+        ViewConfig(**field)

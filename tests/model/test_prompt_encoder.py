@@ -72,4 +72,4 @@ def test_drawn_prompts_hand_finer_maps_to_the_decoder() -> None:
 @pytest.mark.parametrize("field", [{"dim": 3}, {"mask_channels": 6}])
 def test_bad_fields_are_refused_by_name(field: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
-        PromptEncoderConfig(**field)  # type: ignore[arg-type]
+        PromptEncoderConfig(**field)

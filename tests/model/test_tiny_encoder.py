@@ -57,4 +57,4 @@ def test_the_folded_backbone_with_its_head_still_knows_a_cup_of_coffee(photo: np
 @pytest.mark.parametrize("field", [{"dim": 30}, {"context_dim": 40}])
 def test_bad_fields_are_refused_by_name(field: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
-        TinyEncoderConfig(**field)  # type: ignore[arg-type]
+        TinyEncoderConfig(**field)

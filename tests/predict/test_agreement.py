@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 import torch
 
@@ -14,7 +15,6 @@ from anymask.errors import ExportError, MissingDependencyError
 from anymask.model.sam import Sam, tiny_config
 from anymask.predict.agreement import TRIALS, check_agreement, embedding_like, required
 
-onnx = pytest.importorskip("onnx")
 SIZE = 64
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
+import onnxruntime as runtime
 import pytest
 import torch
 
@@ -23,10 +25,6 @@ from anymask.predict import export
 from anymask.predict.agreement import embedding_like
 from anymask.predict.export import ExportConfig, ExportReport, export_onnx
 from anymask.prompts.types import PromptBatch
-
-onnx = pytest.importorskip("onnx")
-runtime = pytest.importorskip("onnxruntime")
-pytest.importorskip("onnxscript")
 
 Arrays = dict[str, npt.NDArray[Any]]
 

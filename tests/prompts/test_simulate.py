@@ -34,7 +34,7 @@ def test_a_centre_click_is_the_most_interior_pixel() -> None:
 @pytest.mark.parametrize(("noise", "spread"), [("gaussian", 0.1), ("uniform", 0.1 / np.sqrt(3))])
 def test_box_noise_has_the_stated_spread_and_limit(noise: str, spread: float) -> None:
     mask, rng = block(200, 300, 250, 300, 600), np.random.default_rng(0)
-    config = ClickConfig(box_noise=noise, box_noise_max_px=1000)  # type: ignore[arg-type]
+    config = ClickConfig(box_noise=noise, box_noise_max_px=1000)
     shifts = np.stack([random_box(mask, config, rng) for _ in range(3000)]) - [250, 200, 300, 300]
     np.testing.assert_allclose(shifts.std(0), np.array([50, 100, 50, 100]) * spread, rtol=0.06)
     limited = np.stack([random_box(mask, ClickConfig(box_noise_max_px=3), rng) for _ in range(300)])
@@ -77,4 +77,4 @@ def test_no_error_gives_no_click() -> None:
 @pytest.mark.parametrize("field", [{"box_probability": 2.0}, {"centre_probability": -1.0}, {"box_noise_share": -0.1}])
 def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
-        ClickConfig(**field)  # type: ignore[arg-type]
+        ClickConfig(**field)

@@ -49,7 +49,7 @@ def small_run(steps: int = 4, **changes: object) -> TrainConfig:
         "validate_every": 0,
         "sheet_every": 0,
     }
-    return TrainConfig(**(fields | changes))  # type: ignore[arg-type]
+    return TrainConfig(**(fields | changes))
 
 
 def png(pixels: npt.NDArray[np.generic]) -> bytes:

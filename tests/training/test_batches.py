@@ -81,7 +81,7 @@ def test_sets_are_left_out_by_name() -> None:
 @pytest.mark.parametrize("field", [{"min_area_px": 0}, {"repeats": 0}, {"max_fraction": 0.0}])
 def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
-        DataConfig(**field)  # type: ignore[arg-type]
+        DataConfig(**field)
 
 
 def test_real_shards_give_samples(data_dir: Path) -> None:

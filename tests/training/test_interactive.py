@@ -25,7 +25,7 @@ def squares(count: int = 4, size: int = 64) -> np.ndarray:
 class Recorder(Sam):
     """A real model that remembers what it was asked."""
 
-    def decode_all(self, prepared, prompts):  # type: ignore[no-untyped-def]
+    def decode_all(self, prepared, prompts):
         answer = super().decode_all(prepared, prompts)
         self.asked = [*getattr(self, "asked", []), (prompts, answer)]
         return answer
@@ -153,7 +153,7 @@ def test_every_open_point_of_the_rounds_changes_the_loss(change: dict[str, objec
     for rounds in (
         RoundsConfig(clicks=2, mask_only_rounds=0),
         RoundsConfig(**({"clicks": 2, "mask_only_rounds": 0} | change)),
-    ):  # type: ignore[arg-type]
+    ):
         torch.manual_seed(0)
         losses.append(run(Sam(small_model()), rounds))
     assert losses[0] != losses[1]
@@ -162,7 +162,7 @@ def test_every_open_point_of_the_rounds_changes_the_loss(change: dict[str, objec
 @pytest.mark.parametrize("field", [{"clicks": -1}, {"logit_limit": 0.0}])
 def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
-        RoundsConfig(**field)  # type: ignore[arg-type]
+        RoundsConfig(**field)
 
 
 def test_a_mask_of_one_pixel_gives_finite_losses(model: Recorder) -> None:

@@ -111,13 +111,13 @@ def test_phases_follow_each_other() -> None:
 @pytest.mark.parametrize("change", [{"steps": 0}, {"pictures": 0}])
 def test_bad_fields_are_refused_by_name(change: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):
-        replace(small_run(), **change)  # type: ignore[arg-type]
+        replace(small_run(), **change)
 
 
 @pytest.mark.parametrize("field", [{"size": 50}, {"until": 0.0}, {"masks": 0}])
 def test_bad_phases_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
-        Phase(**field)  # type: ignore[arg-type]
+        Phase(**field)
 
 
 def test_bfloat16_takes_a_step_with_float32_weights(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_mask_losses_equal_the_pixel_by_pixel_sum(kind: str, least: float) -> No
         normalised_weight=3,
         normalised_min_share=least,
     )
-    fast = mask_losses(torch.from_numpy(logits), torch.from_numpy(target), config, kind)  # type: ignore[arg-type]
+    fast = mask_losses(torch.from_numpy(logits), torch.from_numpy(target), config, kind)
     np.testing.assert_allclose(fast.numpy(), slow_losses(logits, target, config, kind), rtol=1e-4)
 
 
@@ -69,8 +69,8 @@ def test_a_perfect_mask_costs_next_to_nothing_and_an_inverted_one_most() -> None
     target = torch.zeros(1, 1, 16, 16)
     target[..., 4:12, 4:12] = 1
     for kind in ("paper", "balanced", "normalised"):
-        right = mask_losses((target - 0.5) * 40, target, LossConfig(), kind)  # type: ignore[arg-type]
-        wrong = mask_losses((0.5 - target) * 40, target, LossConfig(), kind)  # type: ignore[arg-type]
+        right = mask_losses((target - 0.5) * 40, target, LossConfig(), kind)
+        wrong = mask_losses((0.5 - target) * 40, target, LossConfig(), kind)
         assert right.item() < 1e-3 < 1 < wrong.item()
 
 

@@ -71,4 +71,4 @@ def test_the_average_follows_the_weights_and_swaps_there_and_back() -> None:
 @pytest.mark.parametrize("field", [{"lr": 0.0}, {"ema_decay": 1.0}, {"clip_norm": -1.0}, {"warmup_steps": -1}])
 def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
-        OptimizerConfig(**field)  # type: ignore[arg-type]
+        OptimizerConfig(**field)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -59,7 +60,6 @@ def test_the_module_gives_the_same(pair: Pair, options: dict[str, bool], case: d
 
 @pytest.mark.slow
 def test_the_exported_graph_gives_the_same(pair: Pair, tmp_path: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
     model = SamOnnxModel(pair.our_model, return_single_mask=True)
     path = str(tmp_path / "decoder.onnx")
     with warnings.catch_warnings():

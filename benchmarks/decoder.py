@@ -72,7 +72,7 @@ def peer() -> dict[str, Callable[[], list[np.ndarray]]]:
 
 def main() -> Report:
     weights_file()
-    return run("decoder", "segment-anything 1.0", ours, peer, Options(cases=list(COUNTS), turns=7, warmups=2))
+    return run("decoder", "segment-anything 1.0", ours, peer, Options(cases=list(COUNTS), turns=21, warmups=3))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,16 @@ def short_vit() -> Sam:
     return Sam(SamConfig(image_encoder=encoder, input_size=320)).eval()
 
 
-MODELS = {"tiny": tiny, "short_vit": short_vit}
+def tiny_with_quality() -> Sam:
+    """`tiny` whose predicted IoU is corrected by the look of the mask, by weights that do so."""
+    torch.manual_seed(0)
+    model = Sam(tiny_config(dim=32, input_size=128, quality_hidden=8)).eval()
+    for parameter in model.mask_decoder.quality.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+MODELS = {"tiny": tiny, "tiny_with_quality": tiny_with_quality, "short_vit": short_vit}
 
 
 @pytest.fixture(scope="module")

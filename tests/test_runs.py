@@ -10,7 +10,7 @@ import pytest
 from anymask.errors import ConfigError, RunError
 from anymask.recipes import RECIPES, recipe
 from anymask.runs import RunFolder, from_plain, to_plain, write_atomically
-from anymask.training.loop import TrainConfig
+from anymask.training.promptable import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ import torch
 
 from anymask.cli.main import main
 from anymask.model.weights import load
-from anymask.training.loop import Trainer
+from anymask.training.promptable import Trainer
 
 Train = Any
 

@@ -42,9 +42,8 @@ def test_the_folded_backbone_with_its_head_still_knows_a_cup_of_coffee(photo: np
     image = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float()
     image = (F.interpolate(image[..., :400], (224, 224), mode="bilinear", antialias=True) - 127) / 128
     with torch.no_grad():
-        _, eighth = encoder.frozen_part(image)
-        deepest = eighth
-        for stage in encoder.stages[3:]:
+        deepest = encoder.stem(image)
+        for stage in encoder.stages:
             deepest = stage(deepest)
         head = F.conv2d(deepest, state["_conv_head.weight"])
         head = F.batch_norm(

@@ -9,7 +9,7 @@ from anymask.errors import ConfigError
 from anymask.recipes import RECIPES, recipe
 from anymask.runs import RunFolder
 from anymask.training.initial import imagenet_tiny
-from anymask.training.loop import Trainer
+from anymask.training.promptable import Trainer
 from tests.training.drawn import drawn_record
 
 

@@ -17,7 +17,7 @@ from anymask.model.sam import SamConfig
 from anymask.model.tiny_encoder import TinyEncoderConfig
 from anymask.training.batches import DataConfig
 from anymask.training.interactive import RoundsConfig
-from anymask.training.loop import Phase, TrainConfig
+from anymask.training.promptable import Phase, TrainConfig
 from anymask.training.schedule import OptimizerConfig
 
 

@@ -22,7 +22,8 @@ import torch
 torch.set_num_threads(1)
 from anymask.runs import RunFolder
 from anymask.training.group import joined_group
-from anymask.training.loop import Hooks, Trainer
+from anymask.training.loop import Hooks
+from anymask.training.promptable import Trainer
 from tests.training.drawn import drawn_record, small_run
 config = small_run(steps=6, pictures=3, sheet_every=3)
 stop = int(sys.argv[2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from anymask.model.sam import Sam
     from anymask.runs import RunFolder
     from anymask.training.group import Group
-    from anymask.training.loop import Hooks, TrainConfig, Trainer
+    from anymask.training.loop import Hooks
+    from anymask.training.promptable import TrainConfig, Trainer
 
 _ARGUMENTS = "command.json"
 _WEIGHTS = "model.safetensors"
@@ -155,7 +156,7 @@ class _Changes:
 def _find_run(folder: Path) -> tuple[RunFolder, TrainConfig, TrainOptions]:
     """A run that was begun before, with its configuration and what was asked for then."""
     from anymask.runs import RunFolder, from_plain
-    from anymask.training.loop import TrainConfig
+    from anymask.training.promptable import TrainConfig
 
     run = RunFolder(folder)
     return run, from_plain(TrainConfig, run.config()), _read_options(run)
@@ -230,7 +231,7 @@ def _index(data: Sequence[Path], config: TrainConfig) -> RecordIndex:
 def _make_trainer(
     config: TrainConfig, records: RecordIndex, run: RunFolder, initial: Sam, device: str, group: Group
 ) -> Trainer:
-    from anymask.training.loop import Trainer
+    from anymask.training.promptable import Trainer
 
     try:
         initial = initial.to(device)
@@ -267,17 +268,14 @@ def _stop_signals() -> Iterator[_Stop]:
 
 def _make_hooks(
     options: TrainOptions, run: RunFolder, stop: _Stop, update: console.Update, *, tensorboard: bool
-) -> Hooks:
+) -> Hooks[Sam]:
     from anymask.dataset.index import RecordIndex
     from anymask.training.loop import Hooks, Progress
 
     def progress(done: Progress) -> None:
         update(done.step, done.steps)
         if not console.is_terminal() and done.step % _SAY_EVERY == 0:
-            console.warn(
-                f"step {done.step} of {done.steps}: loss {done.loss:.3f}, first IoU {done.first_iou:.3f}, "
-                f"last IoU {done.last_iou:.3f}, {done.seconds:.1f} s"
-            )
+            console.warn(f"step {done.step} of {done.steps}: {_say_values(done.values)}, {done.seconds:.1f} s")
 
     scored = RecordIndex(options.validate) if options.validate else None
     return Hooks(
@@ -286,6 +284,11 @@ def _make_hooks(
         validate=None if scored is None else lambda model: _score(model, scored),
         log=_tensorboard_log(run) if tensorboard else None,
     )
+
+
+def _say_values(values: Mapping[str, float]) -> str:
+    names = {"loss": "loss", "point_iou": "click IoU", "box_iou": "box IoU", "last_iou": "last IoU"}
+    return ", ".join(f"{shown} {values[name]:.3f}" for name, shown in names.items() if name in values)
 
 
 def _score(model: Sam, records: RecordIndex) -> dict[str, float]:
@@ -316,7 +319,7 @@ def _tensorboard_log(run: RunFolder) -> Any:
     return log
 
 
-def _train(trainer: Trainer, hooks: Hooks) -> None:
+def _train(trainer: Trainer, hooks: Hooks[Sam]) -> None:
     try:
         trainer.train(hooks)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +30,12 @@ class ImageEmbedding:
     def map(self, change: Callable[[Tensor], Tensor]) -> ImageEmbedding:
         """The embedding with `change` applied to every map."""
         return ImageEmbedding(change(self.main), tuple(change(tensor) for tensor in self.finer))
+
+    @staticmethod
+    def stack(each: Sequence[ImageEmbedding]) -> ImageEmbedding:
+        """One embedding of all images of `each`, in order."""
+        finer = zip(*(one.finer for one in each), strict=True)
+        return ImageEmbedding(torch.cat([one.main for one in each]), tuple(torch.cat(maps) for maps in finer))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> ImageEmbedding:
         """The same embedding on another device or in another dtype."""

@@ -137,6 +137,14 @@ class VitBlock(nn.Module):
 class VitEncoder(nn.Module):
     """(B, 3, H, W), sides multiples of 16 -> main (B, out_dim, H/16, W/16), no finer maps."""
 
+    trunk_names = ("patch_embed.", "pos_embed", "blocks.")
+    """How the names of the weights before the neck begin."""
+
+    @property
+    def lower_names(self) -> tuple[str, ...]:
+        """How the names of the weights of the lower half of the blocks, and what comes before, begin."""
+        return ("patch_embed.", "pos_embed", *(f"blocks.{index}." for index in range(self.config.depth // 2)))
+
     def __init__(self, config: VitConfig) -> None:
         super().__init__()
         self.config = config

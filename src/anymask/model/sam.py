@@ -106,7 +106,9 @@ class Sam(nn.Module):
         super().__init__()
         self.config = config
         encoder = config.image_encoder
-        self.image_encoder: nn.Module = VitEncoder(encoder) if isinstance(encoder, VitConfig) else TinyEncoder(encoder)
+        self.image_encoder: VitEncoder | TinyEncoder = (
+            VitEncoder(encoder) if isinstance(encoder, VitConfig) else TinyEncoder(encoder)
+        )
         self.prompt_encoder = PromptEncoder(config.prompt_encoder)
         self.mask_decoder = MaskDecoder(config.mask_decoder)
         self.input_size = config.input_size

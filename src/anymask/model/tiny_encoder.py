@@ -122,6 +122,10 @@ class TinyEncoder(nn.Module):
     """(B, 3, S, S), S a multiple of 32 -> main (B, dim, S/16, S/16) and finer maps at strides 8 and 4."""
 
     stride = 32
+    lower_names = ("stem.", "stages.0.", "stages.1.", "stages.2.")
+    """How the names of the weights up to stride 8 begin."""
+    trunk_names = ("stem.", "stages.")
+    """How the names of the backbone's weights begin."""
 
     def __init__(self, config: TinyEncoderConfig) -> None:
         super().__init__()
@@ -149,17 +153,10 @@ class TinyEncoder(nn.Module):
         )
         self.down4, self.lateral4 = nn.Conv2d(c8, c4, 1), nn.Conv2d(STAGES[STRIDE4][4], c4, 1)
 
-    def frozen_part(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The stages that the recipes keep as ImageNet left them: maps at strides 4 (B, 24, ..) and 8 (B, 40, ..)."""
+    def forward(self, images: Tensor) -> ImageEmbedding:
         x = self.stages[0](self.stem(images.contiguous(memory_format=torch.channels_last)))
         quarter = self.stages[STRIDE4](x)
-        return quarter, self.stages[STRIDE8](quarter)
-
-    def forward(self, images: Tensor) -> ImageEmbedding:
-        return self.trained_part(*self.frozen_part(images))
-
-    def trained_part(self, quarter: Tensor, eighth: Tensor) -> ImageEmbedding:
-        """From the maps at strides 4 and 8 to the embedding."""
+        eighth = self.stages[STRIDE8](quarter)
         sixteenth = self.stages[STRIDE16](self.stages[3](eighth))
         deepest = self.context_in(self.stages[STRIDE32](self.stages[5](sixteenth)))
         height, width = deepest.shape[-2:]

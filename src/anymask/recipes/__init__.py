@@ -8,10 +8,10 @@ Next: `cli/` runs it.
 from collections.abc import Callable
 
 from anymask.errors import ConfigError
-from anymask.recipes.tiny import tiny, tiny_iou
-from anymask.training.loop import TrainConfig
+from anymask.recipes.tiny import tiny, tiny_iou, tiny_longer
+from anymask.training.promptable import TrainConfig
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {"tiny": tiny, "tiny_iou": tiny_iou}
+RECIPES: dict[str, Callable[[], TrainConfig]] = {"tiny": tiny, "tiny_iou": tiny_iou, "tiny_longer": tiny_longer}
 """Every recipe by the name that `anymask train --recipe` takes."""
 
 

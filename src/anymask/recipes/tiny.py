@@ -9,8 +9,8 @@ from anymask.model.sam import tiny_config
 from anymask.prompts.simulate import ClickConfig
 from anymask.training.batches import DataConfig
 from anymask.training.interactive import RoundsConfig
-from anymask.training.loop import Phase, TrainConfig
 from anymask.training.losses import LossConfig
+from anymask.training.promptable import Phase, TrainConfig
 from anymask.training.schedule import OptimizerConfig
 
 
@@ -65,6 +65,26 @@ def tiny(steps: int = 4800) -> TrainConfig:
         checkpoint_every=100,
         validate_every=500,
         sheet_every=200,
+    )
+
+
+def tiny_longer(steps: int = 3200) -> TrainConfig:
+    """After `tiny`: the same with crowds (`anymask dataset crowds`), larger views, and the lowest stages as they are.
+
+    Command: anymask train --recipe tiny_longer --from runs/tiny/model.safetensors --data 'train-*.tar'
+    --data crowds.tar --out runs/tiny_longer
+    """
+    base = tiny(steps)
+    return replace(
+        base,
+        learn="upper",
+        phases=(
+            Phase(until=0.50, size=256, masks=10, mask_loss="normalised", clicks=2),
+            Phase(until=0.87, size=384, masks=10, mask_loss="normalised", clicks=2),
+            Phase(until=1.0, size=512, masks=10, mask_loss="normalised", clicks=3),
+        ),
+        optimizer=replace(base.optimizer, lr=6e-4),
+        seed=2,
     )
 
 

@@ -7,8 +7,9 @@ Next: `evaluation/` says how good the weights are; `recipes/` holds the configur
 
 from anymask.training.batches import DataConfig, Records
 from anymask.training.interactive import RoundsConfig
-from anymask.training.loop import Hooks, Phase, Progress, TrainConfig, Trainer
+from anymask.training.loop import Hooks, Progress
 from anymask.training.losses import LossConfig
+from anymask.training.promptable import Phase, TrainConfig, Trainer
 from anymask.training.schedule import OptimizerConfig
 
 __all__ = [

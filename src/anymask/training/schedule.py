@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +21,9 @@ class OptimizerConfig:
     """Peak learning rate of everything but the encoder."""
     encoder_lr_factor: float = 1.0
     """The encoder's learning rate as a share of `lr`; 0 freezes it."""
+    layer_decay: float = 1.0
+    """Factor on the learning rate from each encoder layer to the one below it; 1 for none. The neck has the
+    encoder's full rate."""
     betas: tuple[float, float] = (0.9, 0.999)
     """AdamW's."""
     weight_decay: float = 0.1
@@ -40,6 +44,8 @@ class OptimizerConfig:
     def __post_init__(self) -> None:
         if self.lr <= 0:
             raise ConfigError(f"OptimizerConfig.lr must be positive, got {self.lr}")
+        if not 0 < self.layer_decay <= 1:
+            raise ConfigError(f"OptimizerConfig.layer_decay must be in (0, 1], got {self.layer_decay}")
         for name in ("encoder_lr_factor", "weight_decay", "warmup_steps", "clip_norm"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"OptimizerConfig.{name} must not be negative, got {getattr(self, name)}")
@@ -47,15 +53,9 @@ class OptimizerConfig:
             raise ConfigError(f"OptimizerConfig.ema_decay must be in [0, 1), got {self.ema_decay}")
 
 
-def freeze_all_but_iou(model: nn.Module) -> None:
-    """Let only the head that predicts IoU, and its correction by the look of the mask, learn."""
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name.startswith(("mask_decoder.iou_prediction_head.", "mask_decoder.quality.")))
-
-
-def rate_at(step: int, steps: int, config: OptimizerConfig) -> float:
-    """The learning rate of `step` (from 0) of `steps`, as a share of `lr`."""
-    warmup = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+def rate_at(step: int, steps: int, config: OptimizerConfig, *, first: int = 0) -> float:
+    """The learning rate of `step` (from 0) of `steps`, as a share of `lr`, in a run that began with step `first`."""
+    warmup = min(1.0, (step - first + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     if config.kind == "cosine":
         progress = max(0, step - config.warmup_steps) / max(1, steps - config.warmup_steps)
         return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
@@ -63,8 +63,10 @@ def rate_at(step: int, steps: int, config: OptimizerConfig) -> float:
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
-    """AdamW over the parameters that learn, in groups of encoder or not, decayed or not."""
-    groups: dict[tuple[bool, bool], dict[str, Any]] = {}
+    """AdamW over the parameters that learn, in groups by their factor on the rate and by whether they are decayed."""
+    groups: dict[tuple[float, bool], dict[str, Any]] = {}
+    found = [int(match[1]) for name, _ in model.named_parameters() if (match := _BLOCK.match(name))]
+    blocks = max(found, default=-1) + 1
     for name, parameter in model.named_parameters():
         encoder = name.startswith("image_encoder.")
         if encoder and config.encoder_lr_factor == 0:
@@ -72,13 +74,32 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Ada
         if not parameter.requires_grad:
             continue
         decayed = parameter.ndim >= 2 and "embed" not in name and "token" not in name.rsplit(".", 2)[-2]
-        factor = config.encoder_lr_factor if encoder else 1.0
+        factor = config.encoder_lr_factor * config.layer_decay ** layers_above(name, blocks) if encoder else 1.0
         group = groups.setdefault(
-            (encoder, decayed),
+            (factor, decayed),
             {"params": [], "weight_decay": config.weight_decay if decayed else 0.0, "factor": factor},
         )
         group["params"].append(parameter)
     return torch.optim.AdamW(list(groups.values()), lr=config.lr, betas=config.betas)
+
+
+_BLOCK = re.compile(r"image_encoder\.(?:blocks|stages)\.(\d+)\.")
+_BELOW_ALL_BLOCKS = ("image_encoder.patch_embed.", "image_encoder.pos_embed", "image_encoder.stem.")
+
+
+def layers_above(name: str, blocks: int) -> int:
+    """Layers of an encoder of so many `blocks` above the one that the parameter `name` belongs to, the neck counted.
+
+    The neck (and every other part of the model) has none, the last block 1, patches and positions `blocks` + 1.
+    Source: layer-wise decay of BEiT (Bao et al. 2021, arXiv 2106.08254), in the form of ViTDet.
+
+    >>> layers_above("image_encoder.blocks.11.attn.qkv.weight", 12)
+    1
+    """
+    match = _BLOCK.match(name)
+    if match:
+        return blocks - int(match[1])
+    return blocks + 1 if name.startswith(_BELOW_ALL_BLOCKS) else 0
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -1,0 +1,247 @@
+"""Training of the promptable model: simulated people click, every answer is supervised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anymask.errors import ConfigError
+from anymask.model.embedding import ImageEmbedding
+from anymask.model.sam import Sam, SamConfig
+from anymask.model.weights import save as save_weights
+from anymask.runs import RunFolder
+from anymask.training.batches import Batch, Batches, DataConfig, Records, Sample
+from anymask.training.embedding_cache import EmbeddingCache
+from anymask.training.group import Group
+from anymask.training.interactive import Outcome, RoundsConfig, simulate
+from anymask.training.learning import Learn, choose_learning
+from anymask.training.loop import Loop, Share
+from anymask.training.lora import add_lora, merged
+from anymask.training.losses import LossConfig, MaskLoss, is_finite
+from anymask.training.schedule import OptimizerConfig
+from anymask.training.sheets import draw_sheet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """A stretch of training with its own size, number of masks and loss."""
+
+    until: float = 1.0
+    """Share of all steps at which the phase ends."""
+    size: int | None = None
+    """Side of the square input in pixels, a multiple of 32; None for the model's own."""
+    masks: int = 64
+    """Most masks prompted per picture."""
+    mask_loss: MaskLoss = "paper"
+    """"paper" (focal and dice), "balanced" or "normalised" (forms of cross-entropy, and dice); see `LossConfig`."""
+    clicks: int | None = None
+    """Rounds with a new click, if other than RoundsConfig.clicks."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.until <= 1:
+            raise ConfigError(f"Phase.until must be in (0, 1], got {self.until}")
+        if self.size is not None and (self.size % 32 or self.size < 32):
+            raise ConfigError(f"Phase.size must be a multiple of 32, got {self.size}")
+        if self.masks < 1:
+            raise ConfigError(f"Phase.masks must be at least 1, got {self.masks}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """One complete training run."""
+
+    model: SamConfig
+    """Architecture."""
+    steps: int
+    """Optimiser steps."""
+    first_step: int = 0
+    """Steps taken before this run began: a run that goes on from weights alone has the data and the learning rate of
+    the steps that follow, after a new warm-up."""
+    pictures: int = 1
+    """Pictures a step, of all processes together."""
+    pictures_at_once: int = 0
+    """Pictures of a process that are in memory together; their gradients add up to the step's. 0 for all."""
+    masks_a_process: int = 0
+    """Most masks prompted in one process and step, shared by its pictures; 0 for no limit but the phase's."""
+    phases: tuple[Phase, ...] = (Phase(),)
+    """In order; the last must end at 1."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Views and masks."""
+    rounds: RoundsConfig = field(default_factory=RoundsConfig)
+    """The simulated annotator."""
+    losses: LossConfig = field(default_factory=LossConfig)
+    """Weights of the loss terms."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """AdamW and its schedule."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the forward pass; bfloat16 by autocast, weights stay float32."""
+    learn: Learn = "all"
+    """Which weights learn; see `anymask.training.learning.Learn`."""
+    lora_rank: int = 0
+    """Rank of the low-rank changes that encoder weights which do not learn themselves get; 0 for none. They are merged
+    into the weights that are written."""
+    embedding_cache_gib: float = 0.0
+    """Embeddings kept on disk when the encoder does not learn, in GiB: a view seen before is not embedded again."""
+    compile_encoder: bool = False
+    """Compile the encoder with `torch.compile` (worth its minutes on a GPU)."""
+    exclude_sets: tuple[str, ...] = ()
+    """Sets of the data that are left out by name."""
+    seed: int = 0
+    """Of everything random."""
+    checkpoint_every: int = 100
+    """Steps between checkpoints."""
+    validate_every: int = 500
+    """Steps between calls of the validation function; 0 for never."""
+    sheet_every: int = 100
+    """Steps between contact sheets of predictions; 0 for none."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "pictures", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"TrainConfig.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("pictures_at_once", "masks_a_process", "lora_rank", "embedding_cache_gib"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"TrainConfig.{name} must not be negative, got {getattr(self, name)}")
+        if not 0 <= self.first_step < self.steps:
+            raise ConfigError(f"TrainConfig.first_step must be in 0..{self.steps - 1}, got {self.first_step}")
+        if self.embedding_cache_gib and (self.learn not in ("decoder", "iou") or self.lora_rank):
+            raise ConfigError("TrainConfig.embedding_cache_gib needs an encoder that does not learn: learn='decoder'")
+        ends = [phase.until for phase in self.phases]
+        if not ends or ends != sorted(ends) or ends[-1] != 1.0:
+            raise ConfigError(f"TrainConfig.phases must end in order, the last at 1.0; got {ends}")
+
+    def phase_at(self, step: int) -> Phase:
+        """The phase of `step` (from 0)."""
+        return next(phase for phase in self.phases if step < phase.until * self.steps or phase.until == 1.0)
+
+
+class Trainer(Loop[Sam]):
+    """A run of promptable training."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        records: Records,
+        run: RunFolder,
+        initial: Sam | None = None,
+        group: Group | None = None,
+    ) -> None:
+        """Start or go on: the newest checkpoint of `run` wins over `initial`, which wins over random weights."""
+        torch.manual_seed(config.seed)
+        model = initial if initial is not None else Sam(config.model)
+        choose_learning(model, config.learn)
+        if config.lora_rank:
+            add_lora(model.image_encoder, config.lora_rank)
+        super().__init__(config, model, run, group)
+        self.config = config
+        self.batches = Batches(records, config.data, pictures=config.pictures, seed=config.seed, group=self.group)
+        self.skipped["pictures_without_a_mask"] = 0
+        self._cache: EmbeddingCache | None = None
+        if config.embedding_cache_gib:
+            self._cache = EmbeddingCache(run.path / "embeddings", round(config.embedding_cache_gib * 2**30))
+        self._encode = torch.compile(model.image_encoder) if config.compile_encoder else model.image_encoder
+        self._batch, self._outcomes = Batch((), (), ()), list[Outcome]()
+        self.restore()
+
+    def close(self) -> None:
+        self.batches.close()
+
+    def write(self, path: Path) -> None:
+        save_weights(merged(self.model), path, {"step": str(self.step)})
+
+    def learn_from(self, step: int) -> Share:
+        phase = self.config.phase_at(step)
+        self._batch = self.batches.get(step, *self._wants(step), self._following(step))
+        self.skipped["pictures_without_a_mask"] += sum(self.group.gather(len(self._batch.skipped)))
+        self._outcomes, finite = [], True
+        at_once = self.config.pictures_at_once or len(self._batch.samples)
+        for start in range(0, len(self._batch.samples), max(1, at_once)):
+            part = slice(start, start + at_once)
+            outcomes, finite = self._backward(self._batch.samples[part], self._batch.places[part], phase, step)
+            self._outcomes += outcomes
+            if not finite:
+                break
+        return Share([float(outcome.loss.detach()) for outcome in self._outcomes], finite)
+
+    def _wants(self, step: int) -> tuple[int, int]:
+        """Input size and most masks a picture of `step`."""
+        phase, limit = self.config.phase_at(step), self.config.masks_a_process
+        shared = max(1, limit // max(1, len(self.batches.places))) if limit else phase.masks
+        return phase.size or self.model.input_size, min(phase.masks, shared)
+
+    def _following(self, step: int) -> tuple[int, int, int] | None:
+        return None if step + 1 >= self.config.steps else (step + 1, *self._wants(step + 1))
+
+    def _backward(
+        self, samples: tuple[Sample, ...], places: tuple[int, ...], phase: Phase, step: int
+    ) -> tuple[list[Outcome], bool]:
+        """Gradients of some pictures: one encoder pass for all, the decoder's backward picture by picture."""
+        rounds = self.config.rounds if phase.clicks is None else replace(self.config.rounds, clicks=phase.clicks)
+        outcomes: list[Outcome] = []
+        with self.autocast():
+            embedding = self._embed(samples)
+            # Cut here, so that the memory of one picture's rounds is freed before the next picture's begin.
+            leaves = embedding.map(lambda tensor: tensor.detach().requires_grad_(tensor.requires_grad))
+        for index, (sample, place) in enumerate(zip(samples, places, strict=True)):
+            rng = np.random.default_rng((self.config.seed, 2, step, place))
+            with self.autocast():
+                prepared = self.model.prepare(leaves[index])
+                outcome = simulate(
+                    self.model, prepared, sample.masks, rounds, (self.config.losses, phase.mask_loss), rng
+                )
+            if not is_finite(outcome.loss):
+                return [*outcomes, outcome], False
+            torch.autograd.backward(outcome.loss)
+            outcomes.append(replace(outcome, loss=outcome.loss.detach()))
+        maps = [
+            (tensor, leaf.grad)
+            for tensor, leaf in zip((embedding.main, *embedding.finer), (leaves.main, *leaves.finer), strict=True)
+            if leaf.grad is not None
+        ]
+        if maps:
+            torch.autograd.backward([tensor for tensor, _ in maps], [grad for _, grad in maps])
+        return outcomes, True
+
+    def _embed(self, samples: tuple[Sample, ...]) -> ImageEmbedding:
+        """The embedding of the samples; without a graph, and from the cache, when the encoder does not learn."""
+        if any(parameter.requires_grad for parameter in self.model.image_encoder.parameters()):
+            embedding: ImageEmbedding = self._encode(self._images(samples))
+            return embedding
+        with torch.no_grad():
+            if self._cache is None:
+                return self.model.embed(self._images(samples))
+            return ImageEmbedding.stack([self._embed_once(self._cache, sample) for sample in samples])
+
+    def _embed_once(self, cache: EmbeddingCache, sample: Sample) -> ImageEmbedding:
+        view = sample.pixels.tobytes() + repr((sample.pixels.shape, sample.content_hw)).encode()
+        return cache.get(view, self.model.device, lambda: self.model.embed(self._images((sample,))))
+
+    def _images(self, samples: tuple[Sample, ...]) -> Tensor:
+        """(B, 3, S, S) normalised; padding is zero after normalisation, as in `Sam.preprocess`."""
+        pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples])).permute(0, 3, 1, 2)
+        images = self.model.normalise(pixels)
+        for image, sample in zip(images, samples, strict=True):
+            image[:, sample.content_hw[0] :] = 0
+            image[:, :, sample.content_hw[1] :] = 0
+        return images
+
+    def describe(self) -> dict[str, float]:
+        own = [(outcome.first_iou, outcome.last_iou, outcome.is_box) for outcome in self._outcomes]
+        found = [columns for share in self.group.gather(own) for columns in share]
+        if not found:
+            return {}
+        first, last, box = (np.concatenate(column) for column in zip(*found, strict=True))
+        values = {"masks": float(len(first)), "last_iou": float(last.mean())}
+        for name, chosen in (("point_iou", ~box), ("box_iou", box)):
+            if chosen.any():
+                values[name] = float(first[chosen].mean())
+        return values
+
+    def draw(self, path: Path) -> None:
+        if len(self._outcomes) == len(self._batch.samples) > 0:
+            draw_sheet(path, self._batch, self._outcomes)

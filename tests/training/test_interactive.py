@@ -143,7 +143,7 @@ def test_only_the_mask_of_lowest_loss_gets_gradient(model: Recorder) -> None:
     [
         {"box_output": "both"},
         {"box_output": "multi"},
-        {"single_on_first_point": True},
+        {"point_output": "both"},
         {"clicks": 1},
         {"mask_only_rounds": 1},
     ],

@@ -33,7 +33,7 @@ class MaskDecoderConfig:
     mlp_dim: int = 2048
     """Hidden width of the token MLP."""
     multimask_outputs: int = 3
-    """Masks returned for an ambiguous prompt; 1 is the paper's single-output ablation."""
+    """Masks returned for an ambiguous prompt; 0 is the paper's single-output ablation: one mask for every prompt."""
     iou_hidden: int = 256
     """Hidden width of the IoU head."""
     dropout: float = 0.0
@@ -51,8 +51,8 @@ class MaskDecoderConfig:
     def __post_init__(self) -> None:
         if self.dim % (2 * self.heads) or self.dim % 8:
             raise ConfigError(f"MaskDecoderConfig.dim {self.dim} must divide by 8 and by twice heads ({self.heads})")
-        if self.multimask_outputs < 1 or self.depth < 1:
-            raise ConfigError("MaskDecoderConfig.multimask_outputs and depth must be at least 1")
+        if self.multimask_outputs < 0 or self.depth < 1:
+            raise ConfigError("MaskDecoderConfig.depth must be at least 1 and multimask_outputs not negative")
         if not self.norm_eps > 0:
             raise ConfigError(f"MaskDecoderConfig.norm_eps must be above 0, got {self.norm_eps}")
         if not 0 <= self.dropout < 1:

@@ -163,8 +163,9 @@ class Sam(nn.Module):
         return self._decode(prepared, prompts, ALL_MASKS)
 
     def decode(self, prepared: PreparedImage, prompts: PromptBatch, *, multimask: bool) -> MaskPrediction:
-        """The answers to P prompts: three masks each when `multimask`, else the single-mask token's one."""
-        return self._decode(prepared, prompts, slice(1, None) if multimask else slice(0, 1))
+        """The answers to P prompts: three masks each when `multimask` (and the model has them), else one."""
+        several = multimask and self.config.mask_decoder.multimask_outputs > 0
+        return self._decode(prepared, prompts, slice(1, None) if several else slice(0, 1))
 
     def _decode(self, prepared: PreparedImage, prompts: PromptBatch, chosen: slice) -> MaskPrediction:
         size = prepared.embedding.main.shape[-1] * 16

@@ -6,12 +6,38 @@ Next: `cli/` runs it.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from anymask.errors import ConfigError
-from anymask.recipes.tiny import tiny, tiny_iou, tiny_longer
+from anymask.recipes.finetune import finetune_all, finetune_decoder, finetune_lora, finetune_neck
+from anymask.recipes.tiny import tiny, tiny_iou, tiny_longer, tiny_loop_start
+from anymask.recipes.vit import single_output, vit_b, vit_h, vit_l
 from anymask.training.promptable import TrainConfig
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {"tiny": tiny, "tiny_iou": tiny_iou, "tiny_longer": tiny_longer}
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A named configuration and where its weights start when nothing else is said."""
+
+    make: Callable[[], TrainConfig]
+    start: str
+    """"imagenet", "random" or a model's name."""
+
+
+RECIPES: dict[str, Recipe] = {
+    "tiny": Recipe(tiny, "imagenet"),
+    "tiny_longer": Recipe(tiny_longer, "tiny"),
+    "tiny_iou": Recipe(tiny_iou, "tiny"),
+    "tiny_loop_start": Recipe(tiny_loop_start, "imagenet"),
+    "vit_b": Recipe(vit_b, "random"),
+    "vit_l": Recipe(vit_l, "random"),
+    "vit_h": Recipe(vit_h, "random"),
+    "single_output": Recipe(single_output, "random"),
+    "finetune_decoder": Recipe(finetune_decoder, "tiny"),
+    "finetune_neck": Recipe(finetune_neck, "tiny"),
+    "finetune_lora": Recipe(finetune_lora, "tiny"),
+    "finetune_all": Recipe(finetune_all, "tiny"),
+}
 """Every recipe by the name that `anymask train --recipe` takes."""
 
 
@@ -20,6 +46,14 @@ def recipe(name: str) -> TrainConfig:
 
     Raises: ConfigError for an unknown name, listing the known ones.
     """
+    return find_recipe(name).make()
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name, with its start.
+
+    Raises: ConfigError for an unknown name, listing the known ones.
+    """
     if name not in RECIPES:
         raise ConfigError(f"unknown recipe {name!r}; known are {', '.join(sorted(RECIPES))}")
-    return RECIPES[name]()
+    return RECIPES[name]

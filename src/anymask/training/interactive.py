@@ -39,8 +39,9 @@ class RoundsConfig:
     box_output: Literal["single", "multi", "both"] = "single"
     """Which masks answer a lone box in training: the single-mask token's (SAM 2's code counts two corners as more than
     one prompt), the ambiguous three, or both supervised."""
-    single_on_first_point: bool = False
-    """Also supervise the single-mask token on a first point (the paper uses it for more than one prompt only)."""
+    point_output: Literal["single", "multi", "both"] = "multi"
+    """Which masks answer a first point in training: the ambiguous three as in the paper, the single-mask token's (the
+    ablation without ambiguity), or both supervised."""
     logit_limit: float = 32.0
     """Logits handed back as mask prompts are clamped to this magnitude, as the public inference code does."""
 
@@ -164,11 +165,14 @@ class _Supervision:
         with torch.no_grad():
             actual = iou_per_mask(logits, (soft > 0.5).expand_as(logits))
         box = torch.from_numpy(is_box).to(soft.device)
-        multi = ~box | (self.rounds.box_output != "single") if first else torch.zeros_like(box)
-        single = torch.ones_like(box)
-        if first:
-            single = torch.where(box, self.rounds.box_output != "multi", self.rounds.single_on_first_point)
         iou_cost = iou_losses(predicted, actual)
+        if logits.shape[1] == 1:  # a model without ambiguous masks
+            only = costs[:, 0] + self.config.iou_weight * iou_cost[:, 0]
+            return only.mean(), torch.zeros(len(costs), dtype=torch.int64, device=soft.device), actual
+        multi, single = torch.zeros_like(box), torch.ones_like(box)
+        if first:
+            multi = torch.where(box, self.rounds.box_output != "single", self.rounds.point_output != "single")
+            single = torch.where(box, self.rounds.box_output != "multi", self.rounds.point_output != "multi")
         best = 1 + costs[:, 1:].detach().argmin(1)  # only the mask of lowest loss gets gradient
         rows = torch.arange(len(costs), device=soft.device)
         iou_multi = iou_cost[:, 1:].mean(1) if self.config.iou_on == "all" else iou_cost[rows, best]

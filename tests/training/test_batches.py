@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anymask.dataset.read import index_shards, read_entry
+from anymask.dataset.entries import read_entry
+from anymask.dataset.read import index_shards
 from anymask.errors import ConfigError, DatasetError
 from anymask.training.batches import Batches, DataConfig, draw_sample, without_sets
 from tests.training.drawn import drawn_record

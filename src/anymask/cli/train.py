@@ -80,10 +80,11 @@ def train(
     """Train a model by simulated clicks and boxes on labelled pictures.
 
     Data are tar shards or folders of `SET/ID.webp` (or .jpg) with label maps `SET/ID.png`, 0 where nobody said
-    anything. The run's folder gets metrics, contact sheets to look at, checkpoints, and at the end `model.safetensors`:
-    the weights with the best score when there was `--validate`, else the last ones. Stopped (Ctrl-C, SIGTERM) or
-    killed, the same command goes on, to the same bits on a CPU; so does `--resume`. On several cores or machines, start
-    it with torchrun: the processes share every step, and any number of them can go on.
+    anything; or of SA-1B's `sa_N.jpg` with `sa_N.json`, which are the set `sa1b`. The run's folder gets metrics,
+    contact sheets to look at, checkpoints, and at the end `model.safetensors`: the weights with the best score when
+    there was `--validate`, else the last ones. Stopped (Ctrl-C, SIGTERM) or killed, the same command goes on, to the
+    same bits on a CPU; so does `--resume`. On several cores or machines, start it with torchrun: the processes share
+    every step, and any number of them can go on.
 
     **Examples**
 

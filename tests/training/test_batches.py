@@ -1,5 +1,6 @@
 """Samples: the order is fixed, nothing is lost or repeated, and unlabelled pixels are never a target."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 
 from anymask.dataset.entries import read_entry
 from anymask.dataset.read import index_shards
+from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
 from anymask.training.batches import Batches, DataConfig, draw_sample, without_sets
+from anymask.training.mixture import SetWeight
 from tests.training.drawn import drawn_record
 
 
@@ -44,6 +47,26 @@ def test_a_picture_without_a_mask_is_skipped_and_named() -> None:
     batches.close()
     assert batch.skipped == ("drawn/empty",)
     assert [sample.name for sample in batch.samples] == ["drawn/full"]
+
+
+def test_weights_of_sets_decide_what_a_step_sees_and_nothing_is_read_to_know_it() -> None:
+    often = [replace(drawn_record(str(i), i), set_name="often") for i in range(2)]
+    records = [*often, *(drawn_record(str(i), i) for i in range(8))]
+    config = DataConfig(weights=(SetWeight(set_name="often", weight=3),))
+
+    class Index(list[Record]):
+        def set_names(self) -> list[str]:
+            return [record.set_name for record in list(self)]
+
+        def __getitem__(self, index: int) -> Record:
+            raise AssertionError("an index of shards reads pictures when they are due, not before")
+
+    for given in (records, Index(records)):
+        batches = Batches(given, config, pictures=4, seed=0)
+        seen = [batches.position(step, item) for step in range(100) for item in range(4)]
+        batches.close()
+        assert np.mean(np.array(seen) < 2) == pytest.approx(0.75, abs=0.08)
+        assert set(seen) == set(range(10))
 
 
 def test_no_pictures_at_all_is_refused() -> None:
@@ -83,6 +106,11 @@ def test_sets_are_left_out_by_name() -> None:
 def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
         DataConfig(**field)
+
+
+def test_a_set_with_two_weights_is_refused() -> None:
+    with pytest.raises(ConfigError, match="weights must name each set once, got cups, cups"):
+        DataConfig(weights=(SetWeight(set_name="cups", weight=1), SetWeight(set_name="cups", weight=2)))
 
 
 def test_real_shards_give_samples(data_dir: Path) -> None:

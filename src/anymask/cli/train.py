@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anymask.runs import RunFolder
     from anymask.training.group import Group
     from anymask.training.loop import Hooks, TrainConfig, Trainer
+    from anymask.training.mixture import SetWeight
 
 _ARGUMENTS = "command.json"
 _WEIGHTS = "model.safetensors"
@@ -66,6 +67,14 @@ def train(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="SET", help="Leave out this set; may be repeated.", show_default=False)
     ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SET=W",
+            help="How often this set comes, relative to the others; sets without a weight have 1 together.",
+            show_default=False,
+        ),
+    ] = None,
     validate: Annotated[
         list[str] | None,
         typer.Option(help="Data to score the weights on as they come; may be repeated.", show_default=False),
@@ -92,6 +101,7 @@ def train(
     anymask train --data 'train-*.tar' --out runs/tiny
     anymask train --data my_data --from tiny --steps 2000 --out runs/mine
     anymask train --data a.tar --data b.tar --validate val.tar --out runs/ab
+    anymask train --data 'sa_*.tar' --data my_data --weight mine=0.25 --out runs/mixed
     anymask train --resume runs/tiny
     torchrun --nproc-per-node 2 -m anymask train --data 'train-*.tar' --out runs/tiny
     ```
@@ -100,7 +110,7 @@ def train(
 
     from anymask.training.group import joined_group
 
-    changes = _Changes(steps=steps, seed=seed, exclude=tuple(exclude or ()))
+    changes = _Changes(steps=steps, seed=seed, exclude=tuple(exclude or ()), weights=tuple(weight or ()))
     if resume is not None and (any((data, out, recipe, start, validate)) or changes != _Changes()):
         raise ConfigError("--resume goes on with a run as it was begun; leave out what was said then")
     with joined_group() as group:
@@ -143,14 +153,31 @@ class _Changes:
     steps: int | None = None
     seed: int | None = None
     exclude: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    """As given: SET=W."""
 
     def apply(self, config: TrainConfig) -> TrainConfig:
+        weights = tuple(map(_set_weight, self.weights))
         return replace(
             config,
             steps=self.steps or config.steps,
             seed=config.seed if self.seed is None else self.seed,
             exclude_sets=(*config.exclude_sets, *self.exclude),
+            data=replace(config.data, weights=weights or config.data.weights),
         )
+
+
+def _set_weight(text: str) -> SetWeight:
+    from anymask.training.mixture import SetWeight
+
+    name, _, weight = text.rpartition("=")
+    try:
+        value = float(weight)
+    except ValueError:
+        name, value = "", 0.0
+    if not name:
+        raise ConfigError(f"--weight is {text!r}, expected a set and a number, such as --weight mine=0.5")
+    return SetWeight(set_name=name, weight=value)
 
 
 def _find_run(folder: Path) -> tuple[RunFolder, TrainConfig, TrainOptions]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
 from anymask.images.augment import ViewConfig, random_view
 from anymask.training.group import Group
+from anymask.training.mixture import SetWeight, mix_sets
 
 
 class Records(Protocol):
@@ -25,6 +26,15 @@ class Records(Protocol):
 
     def __getitem__(self, index: int) -> Record:
         """The record at `index`."""
+        ...
+
+
+@runtime_checkable
+class NamedRecords(Records, Protocol):
+    """Records whose sets are known before they are read, such as an index of shards."""
+
+    def set_names(self) -> list[str]:
+        """The set of every record, in order."""
         ...
 
 
@@ -40,12 +50,18 @@ class DataConfig:
     """Masks that cover more of the picture are dropped, as in the paper."""
     repeats: int = 1
     """Most prompts drawn from one mask when a picture has fewer masks than asked for."""
+    weights: tuple[SetWeight, ...] = ()
+    """Sets that come more or less often than their number of pictures says; all the others together have weight 1.
+    Without any, every picture comes equally often."""
 
     def __post_init__(self) -> None:
         if self.min_area_px < 1 or self.repeats < 1:
             raise ConfigError("DataConfig.min_area_px and repeats must be at least 1")
         if not 0 < self.max_fraction <= 1:
             raise ConfigError(f"DataConfig.max_fraction must be in (0, 1], got {self.max_fraction}")
+        names = [one.set_name for one in self.weights]
+        if len(set(names)) != len(names):
+            raise ConfigError(f"DataConfig.weights must name each set once, got {', '.join(names)}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +88,8 @@ class Batch:
 
 
 class Batches:
-    """Batches by step number. Each epoch is a new permutation of all records; nothing is lost or repeated in one."""
+    """Batches by step number. Each epoch of a source (of all records, without weights) is a new permutation of it;
+    nothing is lost or repeated in one."""
 
     def __init__(
         self, records: Records, config: DataConfig, *, pictures: int, seed: int, group: Group | None = None
@@ -81,16 +98,14 @@ class Batches:
             raise DatasetError("there are no training pictures; check the paths and the set names left out")
         self.records, self.config, self.pictures, self.seed = records, config, pictures, seed
         self.places = (group or Group()).share(pictures)
-        self._order: tuple[int, npt.NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
+        names = _set_names(records) if config.weights else [""] * len(records)
+        self.mixture = mix_sets(names, config.weights, seed)
         self._ahead: tuple[tuple[int, int, int], Future[Batch]] | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
 
     def position(self, step: int, item: int) -> int:
         """Index of the record that `step` sees as its `item`-th."""
-        epoch, place = divmod(step * self.pictures + item, len(self.records))
-        if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng((self.seed, epoch)).permutation(len(self.records)))
-        return int(self._order[1][place])
+        return self.mixture.at(step * self.pictures + item)
 
     def make(self, step: int, size: int, masks: int) -> Batch:
         """This process's share of the batch of `step` at input size `size`, at most `masks` masks a picture."""
@@ -142,6 +157,13 @@ def draw_sample(record: Record, size: int, masks: int, config: DataConfig, rng: 
     chosen = np.concatenate(rounds)[:masks]
     stack = np.stack([maps[candidates[i][0]] == candidates[i][1] for i in chosen])
     return Sample(record.name, pixels, stack, content_hw)
+
+
+def _set_names(records: Records) -> list[str]:
+    """The set of every record; those of a list are in memory already."""
+    if isinstance(records, NamedRecords):
+        return records.set_names()
+    return [records[index].set_name for index in range(len(records))]
 
 
 def without_sets(records: Sequence[Record], names: Sequence[str]) -> list[Record]:

@@ -10,6 +10,7 @@ from anymask.dataset.entries import read_entry
 from anymask.dataset.read import index_shards
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
+from anymask.images.augment import ViewConfig
 from anymask.training.batches import Batches, DataConfig, draw_sample, without_sets
 from anymask.training.mixture import SetWeight
 from tests.training.drawn import drawn_record
@@ -83,6 +84,75 @@ def test_masks_are_labelled_regions_and_never_the_unlabelled_rest() -> None:
     assert not (sample.masks & ~labelled).any()
 
 
+LABELS_ARE_BRIGHT = ViewConfig(
+    whole_probability=0.5, shrink_probability=0.3, jitter_probability=0.5, jitter=(0.4, 2.0), flip_probability=0.5
+)
+"""Views that leave `drawn_record`'s contrast: labelled pixels 120 and above, unlabelled ones 40 and below."""
+
+
+@pytest.mark.parametrize("paste", [0.0, 1.0])
+def test_no_mask_is_ever_made_of_what_nobody_labelled_through_crops_jitter_and_copying(paste: float) -> None:
+    records = [drawn_record(str(i), i, masks=i % 4) for i in range(8)]
+    # All sizes qualify, so that label 0, by far the largest, would be drawn if it could be.
+    config = DataConfig(view=LABELS_ARE_BRIGHT, max_fraction=1.0, paste_probability=paste, min_area_px=20)
+    batches = Batches(records, config, pictures=8, seed=0)
+    found = [sample for step in range(20) for sample in batches.make(step, 96, 8).samples]
+    batches.close()
+    assert len(found) > 80
+    for sample in found:
+        inside = np.zeros((96, 96), bool)
+        inside[: sample.content_hw[0], : sample.content_hw[1]] = True
+        for mask in sample.masks:
+            assert not (mask & ~inside).any()
+            assert (sample.pixels[mask].max(-1) > 60).mean() > 0.7  # interpolated edges of small discs are darker
+
+
+def test_copied_regions_come_from_the_other_picture_and_leave_their_own_as_it_is_drawn() -> None:
+    record, donor = drawn_record("x", 4, masks=0), drawn_record("y", 5)
+    alone = draw_sample(record, 64, 8, DataConfig(), np.random.default_rng(0))
+    sample = draw_sample(record, 64, 8, DataConfig(), np.random.default_rng(0), donor)
+    assert alone is None
+    assert sample is not None
+    copied = sample.masks.any(0)
+    np.testing.assert_array_equal(sample.pixels[copied], donor.pixels()[copied])
+    np.testing.assert_array_equal(sample.pixels[~copied], record.pixels()[~copied])
+
+
+def test_fields_of_copying_decide_how_often_and_how_much() -> None:
+    records = [drawn_record(f"base{i}", i, masks=0) for i in range(5)]
+    records += [drawn_record(f"donor{i}", i + 5) for i in range(5)]
+
+    def copies(**fields: float) -> list[int]:
+        batches = Batches(records, DataConfig(**fields), pictures=10, seed=0)
+        samples = [sample for step in range(8) for sample in batches.make(step, 64, 9).samples]
+        batches.close()
+        return [len(sample.masks) for sample in samples if "base" in sample.name]
+
+    assert copies() == []
+    assert 0 < len(copies(paste_probability=0.5)) < len(copies(paste_probability=1)) <= 20 + 12
+    assert set(copies(paste_probability=1, paste_regions=1)) == {1}
+    assert set(copies(paste_probability=1, paste_regions=3)) == {1, 2, 3}
+
+
+def test_copying_depends_on_seed_step_and_item_alone_and_changes_nothing_else_that_is_drawn() -> None:
+    records = [drawn_record(str(i), i) for i in range(6)]
+    config = DataConfig(view=LABELS_ARE_BRIGHT, paste_probability=0.5)
+    first, second, without = (
+        Batches(records, one, pictures=6, seed=1) for one in (config, config, replace(config, paste_probability=0))
+    )
+    first.make(0, 64, 4)
+    same, again, plain = (batches.make(1, 64, 4) for batches in (first, second, without))
+    for one, other in zip(same.samples, again.samples, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        np.testing.assert_array_equal(one.masks, other.masks)
+    unchanged = [
+        np.array_equal(one.pixels, other.pixels) for one, other in zip(same.samples, plain.samples, strict=True)
+    ]
+    assert 0 < sum(unchanged) < 6
+    for batches in (first, second, without):
+        batches.close()
+
+
 @pytest.mark.parametrize(
     ("config", "count"), [(DataConfig(), 3), (DataConfig(repeats=2), 6), (DataConfig(min_area_px=10_000), None)]
 )
@@ -102,7 +172,10 @@ def test_sets_are_left_out_by_name() -> None:
     assert without_sets([drawn_record("a")], ["drawn"]) == []
 
 
-@pytest.mark.parametrize("field", [{"min_area_px": 0}, {"repeats": 0}, {"max_fraction": 0.0}])
+@pytest.mark.parametrize(
+    "field",
+    [{"min_area_px": 0}, {"repeats": 0}, {"max_fraction": 0.0}, {"paste_probability": 1.5}, {"paste_regions": 0}],
+)
 def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
         DataConfig(**field)

@@ -12,6 +12,8 @@ from anymask.errors import ConfigError
 
 Pixels = npt.NDArray[np.uint8]
 LabelMap = npt.NDArray[np.uint16]
+View = tuple[Pixels, list[LabelMap], tuple[int, int]]
+"""Pixels (S, S, 3) uint8, label maps (S, S) uint16, and the height and width that the picture itself takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,9 +66,7 @@ class ViewConfig:
             raise ConfigError(f"ViewConfig.colour must be in [0, 1), got {self.colour}")
 
 
-def random_view(
-    pixels: Pixels, maps: list[LabelMap], size: int, config: ViewConfig, rng: np.random.Generator
-) -> tuple[Pixels, list[LabelMap], tuple[int, int]]:
+def random_view(pixels: Pixels, maps: list[LabelMap], size: int, config: ViewConfig, rng: np.random.Generator) -> View:
     """One view, resized and padded bottom/right to (size, size) with zeros.
 
     Returns pixels (size, size, 3) uint8, the maps (size, size) uint16 (nearest neighbour; padding is label 0), and the

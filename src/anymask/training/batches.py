@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
-from anymask.images.augment import ViewConfig, random_view
+from anymask.images.augment import View, ViewConfig, random_view
+from anymask.images.paste import paste_regions
 from anymask.training.group import Group
 from anymask.training.mixture import SetWeight, mix_sets
 
@@ -54,11 +55,20 @@ class DataConfig:
     """Sets that come more or less often than their number of pictures says; all the others together have weight 1.
     Without any, every picture comes equally often."""
 
+    paste_probability: float = 0.0
+    """Share of samples onto which regions of another picture are copied; it is drawn as pictures are by `weights`."""
+    paste_regions: int = 4
+    """Most regions copied onto one sample; at least one, when the other picture shows any that qualifies."""
+
     def __post_init__(self) -> None:
         if self.min_area_px < 1 or self.repeats < 1:
             raise ConfigError("DataConfig.min_area_px and repeats must be at least 1")
         if not 0 < self.max_fraction <= 1:
             raise ConfigError(f"DataConfig.max_fraction must be in (0, 1], got {self.max_fraction}")
+        if not 0 <= self.paste_probability <= 1:
+            raise ConfigError(f"DataConfig.paste_probability must be in [0, 1], got {self.paste_probability}")
+        if self.paste_regions < 1:
+            raise ConfigError(f"DataConfig.paste_regions must be at least 1, got {self.paste_regions}")
         names = [one.set_name for one in self.weights]
         if len(set(names)) != len(names):
             raise ConfigError(f"DataConfig.weights must name each set once, got {', '.join(names)}")
@@ -113,13 +123,21 @@ class Batches:
         for item in self.places:
             record = self.records[self.position(step, item)]
             rng = np.random.default_rng((self.seed, 1, step, item))
-            sample = draw_sample(record, size, masks, self.config, rng)
+            sample = draw_sample(record, size, masks, self.config, rng, self._donor(step, item))
             if sample is None:
                 skipped.append(record.name)
             else:
                 samples.append(sample)
                 places.append(item)
         return Batch(tuple(samples), tuple(places), tuple(skipped))
+
+    def _donor(self, step: int, item: int) -> Record | None:
+        """Another record to copy regions from, as seed, step and item say; None for no copying, or itself drawn."""
+        if self.config.paste_probability == 0:
+            return None
+        rng = np.random.default_rng((self.seed, 5, step, item))
+        pastes, donor = rng.random() < self.config.paste_probability, self.mixture.draw(rng)
+        return self.records[donor] if pastes and donor != self.position(step, item) else None
 
     def get(self, step: int, size: int, masks: int, following: tuple[int, int, int] | None) -> Batch:
         """`make(step, size, masks)`, made ahead of need when the last call named it as `following`."""
@@ -137,19 +155,26 @@ class Batches:
         self._worker.shutdown(wait=True, cancel_futures=True)
 
 
-def draw_sample(record: Record, size: int, masks: int, config: DataConfig, rng: np.random.Generator) -> Sample | None:
-    """A random view of `record` and up to `masks` of its masks; None when the view shows none that qualifies.
+def draw_sample(
+    record: Record,
+    size: int,
+    masks: int,
+    config: DataConfig,
+    rng: np.random.Generator,
+    donor: Record | None = None,
+) -> Sample | None:
+    """A random view of `record`, regions of `donor` (if any) copied onto it, and up to `masks` of its masks; None when
+    the view shows none that qualifies.
 
     Every label map counts: several annotators or layers of a picture are ambiguity to learn from. Label 0 is
-    "nobody said" and never becomes a mask.
+    "nobody said" and never becomes a mask. A mask that is drawn is known to its last pixel: what is not of it is
+    background to it, whether another region or label 0.
     """
-    pixels, maps, content_hw = random_view(record.pixels(), record.label_maps(), size, config.view, rng)
-    candidates: list[tuple[int, int]] = []
-    for index, label_map in enumerate(maps):
-        areas = np.bincount(label_map.ravel())
-        areas[0] = 0
-        fits = (areas >= config.min_area_px) & (areas <= config.max_fraction * content_hw[0] * content_hw[1])
-        candidates += [(index, int(label)) for label in np.flatnonzero(fits)]
+    view = random_view(record.pixels(), record.label_maps(), size, config.view, rng)
+    if donor is not None:
+        view = _paste(view, donor, config, rng.spawn(1)[0])  # a stream of its own: what else is drawn does not change
+    pixels, maps, content_hw = view
+    candidates = _regions(view, config)
     if not candidates:
         return None
     # Each mask once before any is repeated.
@@ -157,6 +182,28 @@ def draw_sample(record: Record, size: int, masks: int, config: DataConfig, rng: 
     chosen = np.concatenate(rounds)[:masks]
     stack = np.stack([maps[candidates[i][0]] == candidates[i][1] for i in chosen])
     return Sample(record.name, pixels, stack, content_hw)
+
+
+def _paste(view: View, donor: Record, config: DataConfig, rng: np.random.Generator) -> View:
+    """`view` with one to `paste_regions` regions of a random view of `donor`."""
+    other = random_view(donor.pixels(), donor.label_maps(), view[0].shape[0], config.view, rng)
+    found = _regions(other, config)
+    if not found:
+        return view
+    count = min(int(rng.integers(1, config.paste_regions + 1)), len(found))
+    return paste_regions(view, other, [found[index] for index in rng.permutation(len(found))[:count]])
+
+
+def _regions(view: View, config: DataConfig) -> list[tuple[int, int]]:
+    """(map, label) of every region of the view that is neither too small nor too large; never label 0."""
+    _, maps, (height, width) = view
+    found: list[tuple[int, int]] = []
+    for index, label_map in enumerate(maps):
+        areas = np.bincount(label_map.ravel())
+        areas[0] = 0
+        fits = (areas >= config.min_area_px) & (areas <= config.max_fraction * height * width)
+        found += [(index, int(label)) for label in np.flatnonzero(fits)]
+    return found
 
 
 def _set_names(records: Records) -> list[str]:

@@ -1,7 +1,10 @@
 """Samples: the order is fixed, nothing is lost or repeated, and unlabelled pixels are never a target."""
 
+import threading
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +12,16 @@ import pytest
 from anymask.dataset.entries import read_entry
 from anymask.dataset.read import index_shards
 from anymask.dataset.record import Record
-from anymask.errors import ConfigError, DatasetError
+from anymask.errors import ConfigError, DatasetError, ImageError
 from anymask.images.augment import ViewConfig
 from anymask.training.batches import Batches, DataConfig, draw_sample, without_sets
 from anymask.training.mixture import SetWeight
 from tests.training.drawn import drawn_record
+
+LABELS_ARE_BRIGHT = ViewConfig(
+    whole_probability=0.5, shrink_probability=0.3, jitter_probability=0.5, jitter=(0.4, 2.0), flip_probability=0.5
+)
+"""Views that leave `drawn_record`'s contrast: labelled pixels 120 and above, unlabelled ones 40 and below."""
 
 
 def test_an_epoch_sees_each_record_once_and_the_next_in_another_order() -> None:
@@ -39,6 +47,67 @@ def test_a_batch_depends_on_seed_and_step_alone_also_when_made_ahead() -> None:
     assert orders[0] != orders[1]
     for batches in (ahead, fresh, other):
         batches.close()
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 0), (1, 1), (3, 1), (2, 4)])
+def test_batches_do_not_depend_on_workers_or_on_how_far_ahead_they_are_made(workers: int, ahead: int) -> None:
+    records = [drawn_record(str(i), i, masks=i % 3) for i in range(7)]
+    weights = (SetWeight(set_name="drawn", weight=2),)
+    config = DataConfig(view=LABELS_ARE_BRIGHT, paste_probability=0.5, weights=weights)
+    many = Batches(records, replace(config, workers=workers, ahead=ahead), pictures=3, seed=4)
+    one = Batches(records, config, pictures=3, seed=4)
+    keys = [(step, 64 if step < 4 else 96, 3) for step in range(8)]  # the size changes: what was made ahead is wrong
+    for key, following in zip(keys, [*keys[1:], None], strict=True):
+        found, expected = many.get(*key, following), one.make(*key)
+        assert (found.places, found.skipped) == (expected.places, expected.skipped)
+        for a, b in zip(found.samples, expected.samples, strict=True):
+            assert a.name == b.name
+            np.testing.assert_array_equal(a.pixels, b.pixels)
+            np.testing.assert_array_equal(a.masks, b.masks)
+    many.close()
+    one.close()
+
+
+class Watched(list[Record]):
+    """Records that count how often they are read, and wait at a barrier when there is one."""
+
+    def __init__(self, count: int, together: int = 1) -> None:
+        super().__init__(drawn_record(str(i), i) for i in range(count))
+        self.reads, self.barrier = 0, threading.Barrier(together, timeout=30)
+
+    def __getitem__(self, index: Any) -> Any:
+        self.barrier.wait()
+        self.reads += 1
+        return super().__getitem__(index)
+
+
+def test_as_many_samples_are_made_at_once_as_there_are_workers() -> None:
+    batches = Batches(Watched(6, together=3), DataConfig(workers=3), pictures=3, seed=0)
+    assert len(batches.get(0, 64, 2, None).samples) == 3  # with fewer workers the barrier would break
+    batches.close()
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+def test_as_many_steps_are_made_ahead_as_asked_for(ahead: int) -> None:
+    records = Watched(20)
+    batches = Batches(records, DataConfig(ahead=ahead), pictures=2, seed=0)
+    batches.get(0, 64, 2, (1, 64, 2))
+    wait([future for futures in batches._ahead.values() for future in futures])
+    assert records.reads == 2 * (1 + ahead)
+    batches.get(1, 64, 2, None)  # the last step: nothing is made beyond it
+    assert records.reads == 2 * (1 + max(ahead, 1))
+    batches.close()
+
+
+def test_a_damaged_picture_made_ahead_is_named_when_its_step_comes() -> None:
+    records = [replace(drawn_record("bad"), image_bytes=b"no picture"), drawn_record("good", 1)]
+    batches = Batches(records, DataConfig(ahead=2), pictures=1, seed=0)
+    bad = [batches.position(step, 0) for step in range(2)].index(0)
+    for step in range(bad):
+        batches.get(step, 64, 2, (step + 1, 64, 2))
+    with pytest.raises(ImageError, match="drawn/bad"):
+        batches.get(bad, 64, 2, None)
+    batches.close()
 
 
 def test_a_picture_without_a_mask_is_skipped_and_named() -> None:
@@ -82,12 +151,6 @@ def test_masks_are_labelled_regions_and_never_the_unlabelled_rest() -> None:
     labelled = record.label_maps()[0] > 0
     assert sample.masks.any((1, 2)).all()
     assert not (sample.masks & ~labelled).any()
-
-
-LABELS_ARE_BRIGHT = ViewConfig(
-    whole_probability=0.5, shrink_probability=0.3, jitter_probability=0.5, jitter=(0.4, 2.0), flip_probability=0.5
-)
-"""Views that leave `drawn_record`'s contrast: labelled pixels 120 and above, unlabelled ones 40 and below."""
 
 
 @pytest.mark.parametrize("paste", [0.0, 1.0])
@@ -174,7 +237,15 @@ def test_sets_are_left_out_by_name() -> None:
 
 @pytest.mark.parametrize(
     "field",
-    [{"min_area_px": 0}, {"repeats": 0}, {"max_fraction": 0.0}, {"paste_probability": 1.5}, {"paste_regions": 0}],
+    [
+        {"min_area_px": 0},
+        {"repeats": 0},
+        {"max_fraction": 0.0},
+        {"paste_probability": 1.5},
+        {"paste_regions": 0},
+        {"workers": 0},
+        {"ahead": -1},
+    ],
 )
 def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):

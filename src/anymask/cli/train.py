@@ -75,6 +75,9 @@ def train(
             show_default=False,
         ),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads that make samples.", show_default="the recipe's", min=1)
+    ] = None,
     validate: Annotated[
         list[str] | None,
         typer.Option(help="Data to score the weights on as they come; may be repeated.", show_default=False),
@@ -110,7 +113,9 @@ def train(
 
     from anymask.training.group import joined_group
 
-    changes = _Changes(steps=steps, seed=seed, exclude=tuple(exclude or ()), weights=tuple(weight or ()))
+    changes = _Changes(
+        steps=steps, seed=seed, exclude=tuple(exclude or ()), weights=tuple(weight or ()), workers=workers
+    )
     if resume is not None and (any((data, out, recipe, start, validate)) or changes != _Changes()):
         raise ConfigError("--resume goes on with a run as it was begun; leave out what was said then")
     with joined_group() as group:
@@ -155,6 +160,7 @@ class _Changes:
     exclude: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     """As given: SET=W."""
+    workers: int | None = None
 
     def apply(self, config: TrainConfig) -> TrainConfig:
         weights = tuple(map(_set_weight, self.weights))
@@ -163,7 +169,11 @@ class _Changes:
             steps=self.steps or config.steps,
             seed=config.seed if self.seed is None else self.seed,
             exclude_sets=(*config.exclude_sets, *self.exclude),
-            data=replace(config.data, weights=weights or config.data.weights),
+            data=replace(
+                config.data,
+                weights=weights or config.data.weights,
+                workers=self.workers or config.data.workers,
+            ),
         )
 
 

@@ -59,6 +59,10 @@ class DataConfig:
     """Share of samples onto which regions of another picture are copied; it is drawn as pictures are by `weights`."""
     paste_regions: int = 4
     """Most regions copied onto one sample; at least one, when the other picture shows any that qualifies."""
+    workers: int = 1
+    """Threads that make samples beside the training. What they make does not depend on their number."""
+    ahead: int = 1
+    """Steps whose samples are made before they are asked for, each held in memory; 0 makes them when asked."""
 
     def __post_init__(self) -> None:
         if self.min_area_px < 1 or self.repeats < 1:
@@ -69,6 +73,10 @@ class DataConfig:
             raise ConfigError(f"DataConfig.paste_probability must be in [0, 1], got {self.paste_probability}")
         if self.paste_regions < 1:
             raise ConfigError(f"DataConfig.paste_regions must be at least 1, got {self.paste_regions}")
+        if self.workers < 1:
+            raise ConfigError(f"DataConfig.workers must be at least 1, got {self.workers}")
+        if self.ahead < 0:
+            raise ConfigError(f"DataConfig.ahead must not be negative, got {self.ahead}")
         names = [one.set_name for one in self.weights]
         if len(set(names)) != len(names):
             raise ConfigError(f"DataConfig.weights must name each set once, got {', '.join(names)}")
@@ -97,6 +105,12 @@ class Batch:
     skipped: tuple[str, ...]
 
 
+StepKey = tuple[int, int, int]
+"""Step, input size and most masks a picture: with the seed, all that a batch depends on."""
+Made = tuple[str, Sample | None]
+"""A record's name, and the sample made of it."""
+
+
 class Batches:
     """Batches by step number. Each epoch of a source (of all records, without weights) is a new permutation of it;
     nothing is lost or repeated in one."""
@@ -110,8 +124,8 @@ class Batches:
         self.places = (group or Group()).share(pictures)
         names = _set_names(records) if config.weights else [""] * len(records)
         self.mixture = mix_sets(names, config.weights, seed)
-        self._ahead: tuple[tuple[int, int, int], Future[Batch]] | None = None
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        self._ahead: dict[StepKey, list[Future[Made]]] = {}
+        self._workers = ThreadPoolExecutor(config.workers, thread_name_prefix="batches")
 
     def position(self, step: int, item: int) -> int:
         """Index of the record that `step` sees as its `item`-th."""
@@ -119,17 +133,7 @@ class Batches:
 
     def make(self, step: int, size: int, masks: int) -> Batch:
         """This process's share of the batch of `step` at input size `size`, at most `masks` masks a picture."""
-        samples, places, skipped = [], [], []
-        for item in self.places:
-            record = self.records[self.position(step, item)]
-            rng = np.random.default_rng((self.seed, 1, step, item))
-            sample = draw_sample(record, size, masks, self.config, rng, self._donor(step, item))
-            if sample is None:
-                skipped.append(record.name)
-            else:
-                samples.append(sample)
-                places.append(item)
-        return Batch(tuple(samples), tuple(places), tuple(skipped))
+        return self._collect([self._sample(item, step, size, masks) for item in self.places])
 
     def _donor(self, step: int, item: int) -> Record | None:
         """Another record to copy regions from, as seed, step and item say; None for no copying, or itself drawn."""
@@ -139,20 +143,40 @@ class Batches:
         pastes, donor = rng.random() < self.config.paste_probability, self.mixture.draw(rng)
         return self.records[donor] if pastes and donor != self.position(step, item) else None
 
-    def get(self, step: int, size: int, masks: int, following: tuple[int, int, int] | None) -> Batch:
-        """`make(step, size, masks)`, made ahead of need when the last call named it as `following`."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == (step, size, masks):
-            batch = ahead[1].result()
-        else:
-            batch = self.make(step, size, masks)
+    def get(self, step: int, size: int, masks: int, following: StepKey | None) -> Batch:
+        """`make(step, size, masks)`, made ahead of need when an earlier call named it as `following`.
+
+        The steps after `following` are begun too, as many as `ahead` says, at the same size and masks; where these
+        change, what was begun is dropped and made anew.
+        """
+        wanted = [(step, size, masks)]
         if following is not None:
-            self._ahead = (following, self._worker.submit(self.make, *following))
-        return batch
+            wanted += [(following[0] + later, following[1], following[2]) for later in range(self.config.ahead)]
+        for key in [key for key in self._ahead if key not in wanted]:
+            for future in self._ahead.pop(key):
+                future.cancel()
+        for key in wanted:
+            if key not in self._ahead:
+                self._ahead[key] = [self._workers.submit(self._sample, item, *key) for item in self.places]
+        return self._collect([future.result() for future in self._ahead.pop(wanted[0])])
+
+    def _sample(self, item: int, step: int, size: int, masks: int) -> Made:
+        """The `item`-th sample of a step."""
+        record = self.records[self.position(step, item)]
+        rng = np.random.default_rng((self.seed, 1, step, item))
+        return record.name, draw_sample(record, size, masks, self.config, rng, self._donor(step, item))
+
+    def _collect(self, made: Sequence[Made]) -> Batch:
+        found = [(sample, place) for (_, sample), place in zip(made, self.places, strict=True) if sample is not None]
+        return Batch(
+            samples=tuple(sample for sample, _ in found),
+            places=tuple(place for _, place in found),
+            skipped=tuple(name for name, sample in made if sample is None),
+        )
 
     def close(self) -> None:
-        """Stop the worker."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        """Stop the workers; what they have begun is finished, the rest is dropped."""
+        self._workers.shutdown(wait=True, cancel_futures=True)
 
 
 def draw_sample(

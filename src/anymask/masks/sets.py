@@ -131,9 +131,9 @@ def to_layers(masks: MaskSet) -> list[npt.NDArray[np.uint16]]:
     for index in np.argsort(-masks.area_px, kind="stable"):
         if masks.area_px[index] == 0:
             continue
-        x0, x1 = int(masks.boxes_xyxy[index, 0]), int(masks.boxes_xyxy[index, 2])
-        mask = _decode_columns(masks.rles[index], x0, x1)
-        free = next((layer for layer in columns if not layer[x0:x1][mask].any()), None)
+        x0, y0, x1, y1 = (int(edge) for edge in masks.boxes_xyxy[index])
+        mask = _decode_columns(masks.rles[index], x0, x1)[:, y0:y1]
+        free = next((layer for layer in columns if not layer[x0:x1, y0:y1][mask].any()), None)
         if free is None:
             if (len(columns) + 1) * height * width > MAX_LAYER_PIXELS:
                 raise MaskError(
@@ -142,7 +142,7 @@ def to_layers(masks: MaskSet) -> list[npt.NDArray[np.uint16]]:
                 )
             free = np.zeros((width, height), np.uint16)
             columns.append(free)
-        free[x0:x1][mask] = index + 1
+        free[x0:x1, y0:y1][mask] = index + 1
     return [np.ascontiguousarray(layer.T) for layer in columns]
 
 

@@ -56,6 +56,8 @@ def _machine(folder: Path) -> str:
     parts += [_versus(title, reports[key]) for key, title in TITLES.items() if key in reports]
     if "tiny" in reports:
         parts.append(_tiny(reports["tiny"]))
+    if "data" in reports:
+        parts.append(_data(reports["data"]))
     return "\n".join(parts)
 
 
@@ -93,6 +95,17 @@ def _tiny(report: dict[str, Any]) -> str:
         "| --- | --- | --- |",
     ]
     lines += [f"| {name} | {report[f'{key}_p50_ms']} ms | {report[f'{key}_p95_ms']} ms |" for name, key in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _data(report: dict[str, Any]) -> str:
+    lines = [
+        f"**Training samples** ({report['size']} x {report['size']}, {report['pictures']} pictures a step, "
+        f"{report['ahead']} steps ahead)\n",
+        f"| workers | pictures/s | a trainer of {report['step_s']} s a step waits |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| {r['workers']} | {r['pictures_per_s']} | {r['waiting_share']:.1%} |" for r in report["rows"]]
     return "\n".join(lines) + "\n"
 
 

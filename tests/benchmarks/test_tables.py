@@ -28,6 +28,16 @@ def test_every_figure_of_a_report_is_in_its_table(tmp_path: Path) -> None:
     assert "160 GFLOP/s, **80%** of that" in text
 
 
+def test_samples_a_second_and_the_time_waited_are_in_their_table(tmp_path: Path) -> None:
+    rows = [{"workers": 2, "pictures_per_s": 40.5, "waiting_share": 0.125}]
+    report = {"machine": "M", "size": 512, "pictures": 4, "ahead": 2, "step_s": 0.2, "rows": rows}
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "data.json").write_text(json.dumps(report))
+    text = tables(tmp_path)
+    assert "a trainer of 0.2 s a step waits" in text
+    assert "| 2 | 40.5 | 12.5% |" in text
+
+
 def test_only_what_stands_between_the_marks_is_replaced() -> None:
     page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     new = with_tables(page, "new\n")

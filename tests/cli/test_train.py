@@ -16,6 +16,7 @@ from anymask.model.weights import load
 from anymask.training.promptable import Trainer
 
 Train = Any
+HOW_DATA_COMES = ("--weight", "discs_data=2", "--workers", "2")
 
 
 def _draw_set(folder: Path, seed: int, count: int = 4) -> Path:
@@ -42,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_model: Path) -> Path:
         _draw_set(folder / name / f"discs_{name}", seed, 4 if name == "data" else 1)
     begin = ["--data", f"{folder}/data", "--from", str(small_model), "--out", f"{folder}/run"]
     more = ["--steps", "2", "--seed", "3", "--validate", f"{folder}/val", "--exclude", "cats", "--tensorboard"]
-    assert main(["train", *begin, *more]) == 0
+    assert main(["train", *begin, *more, *HOW_DATA_COMES]) == 0
     return folder
 
 
@@ -62,6 +63,8 @@ def test_run_folder_holds_what_a_run_is(place: Path, small_model: Path) -> None:
     run = place / "run"
     config = json.loads((run / "config.json").read_text())
     assert (config["seed"], config["steps"], config["exclude_sets"]) == (3, 2, ["cats"])
+    assert config["data"]["weights"] == [{"set_name": "discs_data", "weight": 2.0}]
+    assert config["data"]["workers"] == 2
     assert config["model"]["input_size"] == 128
     asked = json.loads((run / "command.json").read_text())
     assert asked == {
@@ -110,7 +113,7 @@ def test_stopped_run_goes_on_to_the_same_bits(
 
     monkeypatch.setattr(Trainer, "_step", step_and_terminate)
     begin = ("--data", "data", "--from", small_model, "--out", "cut", "--steps", 2, "--seed", 3)
-    code, out, err = train(*begin, "--exclude", "cats")
+    code, out, err = train(*begin, "--exclude", "cats", *HOW_DATA_COMES)
     assert code == 128 + signal.SIGTERM
     assert "stopping after this step" in err
     assert out.startswith("cut: stopped after step 1 of 2")
@@ -136,7 +139,7 @@ def test_another_command_for_the_same_folder_is_refused(
     train: Train, small_model: Path, changed: tuple[object, ...], reason: str
 ) -> None:
     begin = ("--data", "data", "--from", small_model, "--out", "run", "--validate", "val", "--exclude", "cats")
-    code, out, err = train(*begin, "--steps", 2, "--seed", 3, *changed)
+    code, out, err = train(*begin, "--steps", 2, "--seed", 3, *HOW_DATA_COMES, *changed)
     assert (code, out) == (5, "")
     assert reason in err
 
@@ -152,6 +155,14 @@ def test_another_command_for_the_same_folder_is_refused(
         (("--data", "data", "--out", "new1", "--from", "random", "--device", "nowhere"), 2, "device 'nowhere'"),
         (("--data", "data", "--out", "new2", "--from", "random", "--exclude", "discs_data"), 4, "no training pictures"),
         (("--data", "data", "--out", "data/discs_data/0.png/run", "--from", "random"), 5, "cannot be made"),
+        (
+            ("--data", "data", "--out", "new3", "--from", "random", "--weight", "discs"),
+            2,
+            "--weight is 'discs'",
+        ),
+        (("--data", "data", "--out", "new4", "--from", "random", "--weight", "a=0"), 2, "'a' must be above 0"),
+        (("--data", "data", "--out", "new5", "--from", "random", "--weight", "a=1"), 2, "the data has only discs_data"),
+        (("--resume", "run", "--weight", "discs_data=2"), 2, "--resume goes on with a run as it was begun"),
         (("--resume", "absent"), 5, "absent is not a run folder"),
         (("--resume", "run", "--steps", 4), 2, "--resume goes on with a run as it was begun"),
         (("--resume", "run", "--data", "data"), 2, "--resume goes on with a run as it was begun"),

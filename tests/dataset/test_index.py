@@ -78,3 +78,13 @@ def test_shard_that_shrank_after_it_was_indexed_is_refused_when_read(tmp_path: P
     shard.write_bytes(shard.read_bytes()[:600])
     with pytest.raises(DatasetError, match="ends inside"):
         index[1]
+
+
+def test_pictures_of_a_folder_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "folder", ["dogs/1", "dogs/2"])
+    index = RecordIndex([folder])
+    assert index.set_names() == ["dogs", "dogs"]
+    (folder / "dogs" / "2.webp").unlink()
+    assert index[0].name == "dogs/1"
+    with pytest.raises(DatasetError, match=r"2\.webp cannot be read"):
+        index[1]

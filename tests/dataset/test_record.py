@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import struct
 import zlib
@@ -13,6 +14,7 @@ from PIL import Image
 
 from anymask.dataset import Record, read_shards
 from anymask.errors import DatasetError, ImageError
+from tests.dataset.sa1b_files import nested_masks, sa1b_files
 
 
 def encode(array: np.ndarray, file_format: str, **options: object) -> bytes:
@@ -130,3 +132,52 @@ def test_real_nuclei_maps_of_16_bits_are_read_whole(data_dir) -> None:
         labels = record.label_maps()[0]
         assert labels.shape == record.pixels().shape[:2]
         assert labels.max() > 255
+
+
+def sa1b_record(change: object) -> Record:
+    """Picture 5 with its JSON changed in place, or replaced by the bytes given."""
+    files = sa1b_files(5)
+    value = json.loads(files["sa_5.json"])
+    if callable(change):
+        change(value)
+    masks = change if isinstance(change, bytes) else json.dumps(value).encode()
+    return Record("sa_5", "sa1b", files["sa_5.jpg"], (masks,), "sa1b")
+
+
+def counts(text: str) -> object:
+    return lambda value: value["annotations"][1]["segmentation"].update(counts=text)
+
+
+def test_masks_of_sa1b_are_label_maps_in_which_each_is_whole() -> None:
+    first, second = sa1b_record(None).label_maps()
+    np.testing.assert_array_equal(first == 1, nested_masks()[0])
+    np.testing.assert_array_equal(second == 2, nested_masks()[1])
+
+
+def test_a_picture_in_which_nothing_was_found_has_no_map() -> None:
+    assert sa1b_record(lambda value: value["annotations"].clear()).label_maps() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (b"", "cannot be read"),
+        (b"[" * 100_000, "cannot be read"),
+        (b"\xff\xfe{}", "cannot be read"),
+        (b'{"image"', "cannot be read"),
+        (b"[]", "must be an object"),
+        (counts(""), "annotation 1"),
+        (counts("00"), "annotation 1"),
+        (counts("\xe9"), "annotation 1"),
+        (counts("PPPPPPPPPPPPPPPPPP"), "annotation 1"),
+        (lambda value: value["annotations"][0]["segmentation"].update(size=[9, 9]), "annotation 0"),
+        (lambda value: value["annotations"][2].update(area=7), "annotation 2 says area 7"),
+        (lambda value: value["annotations"][2].pop("segmentation"), "annotation 2 has no"),
+        (lambda value: value["image"].update(file_name="sa_6.jpg"), "belongs to 'sa_6.jpg'"),
+        (lambda value: value.update(image={"height": 9, "width": 9}, annotations=[]), r"of a picture of \(9, 9\)"),
+        (lambda value: value.update(annotations=[{}] * 2**16), "65536 annotations"),
+    ],
+)
+def test_bad_masks_of_sa1b_are_refused_by_name_and_reason(change: object, reason: str) -> None:
+    with pytest.raises(DatasetError, match=f"the masks of sa1b/sa_5: .*{reason}.*fetch the file again"):
+        sa1b_record(change).label_maps()

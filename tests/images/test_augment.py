@@ -1,5 +1,7 @@
 """Random views: pixels and labels move together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,52 @@ def test_labels_stay_on_their_pixels_under_crops_flips_and_scales(seed: int) -> 
     assert (bright[inside] != (maps[0][inside] == 1)).mean() < 0.05
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_jitter_keeps_labels_on_their_pixels_and_invents_none(seed: int) -> None:
+    config = ViewConfig(jitter_probability=1, flip_probability=0.5)
+    view, maps, (height, width) = random_view(*picture(), 128, config, np.random.default_rng(seed))
+    assert 1 <= height <= 128
+    assert 1 <= width <= 128
+    assert set(np.unique(maps[0])) <= {0, 1}
+    outside = np.ones((128, 128), bool)
+    outside[:height, :width] = False
+    assert not maps[0][outside].any()
+    assert not view[outside].any()
+    bright = view[:height, :width, 0] > 120
+    assert (bright != (maps[0][:height, :width] == 1)).mean() < 0.08
+
+
+@pytest.mark.parametrize(
+    ("factor", "content_hw", "area_px"),
+    [(0.5, (43, 64), 455), (1.0, (85, 128), 1820), (0.1, (9, 13), 18)],
+)
+def test_jitter_below_one_shows_the_whole_picture_smaller(
+    factor: float, content_hw: tuple[int, int], area_px: int
+) -> None:
+    config = ViewConfig(jitter_probability=1, jitter=(factor, factor))
+    _, maps, found = random_view(*picture(), 128, config, np.random.default_rng(0))
+    assert found == content_hw
+    assert int(maps[0].sum()) == pytest.approx(area_px, rel=0.15)
+
+
+def test_jitter_above_one_cuts_the_enlarged_picture_to_the_input_at_a_random_place() -> None:
+    config = ViewConfig(jitter_probability=1, jitter=(2.0, 2.0))
+    views = [random_view(*picture(), 128, config, np.random.default_rng(seed)) for seed in range(6)]
+    assert {content_hw for _, _, content_hw in views} == {(128, 128)}  # of 171 x 256
+    assert len({view.tobytes() for view, _, _ in views}) == 6
+    assert max(int(maps[0].sum()) for _, maps, _ in views) > 2 * 43**2  # enlarged, not shrunk to fit
+
+
+def test_jitter_that_does_not_come_changes_nothing_of_what_else_is_drawn() -> None:
+    config = ViewConfig(whole_probability=0.3, shrink_probability=0.5, flip_probability=0.5, colour=0.2)
+    rng = np.random.default_rng(5)
+    random_view(*picture(), 64, config, rng)
+    after = rng.random()
+    rng = np.random.default_rng(5)
+    random_view(*picture(), 64, replace(config, jitter=(0.2, 1.5)), rng)
+    assert rng.random() == after
+
+
 def test_a_view_depends_on_its_generator_alone() -> None:
     config = ViewConfig(whole_probability=0, colour=0.3, grey_probability=0.5, invert_probability=0.5)
     first, second = (random_view(*picture(), 64, config, np.random.default_rng(7))[0] for _ in range(2))
@@ -49,6 +97,7 @@ def test_a_view_depends_on_its_generator_alone() -> None:
     [
         {"whole_probability": 0.0},
         {"shrink_probability": 1.0},
+        {"jitter_probability": 1.0},
         {"flip_probability": 1.0},
         {"colour": 0.5},
         {"invert_probability": 1.0},
@@ -68,7 +117,16 @@ def test_grey_views_have_no_colour() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [{"flip_probability": 2}, {"crop_fraction": (0.5, 0.2)}, {"shrink": (0.0, 1.0)}, {"colour": 1.0}]
+    "field",
+    [
+        {"flip_probability": 2},
+        {"crop_fraction": (0.5, 0.2)},
+        {"shrink": (0.0, 1.0)},
+        {"colour": 1.0},
+        {"jitter": (0.0, 1.0)},
+        {"jitter": (2.0, 1.0)},
+        {"jitter_probability": -1},
+    ],
 )
 def test_bad_fields_are_refused_by_name(field: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 
 from anymask.errors import MaskError
-from anymask.masks import boxes, rle, set_from_label_map, set_from_masks, set_from_rles, to_label_map
+from anymask.masks import boxes, rle, set_from_label_map, set_from_masks, set_from_rles, to_label_map, to_layers
+from anymask.masks import sets as mask_sets
 from anymask.masks.types import Rle
 from tests.masks.drawn import Mask, blobs, mask_stacks
 
@@ -91,3 +92,33 @@ def test_more_masks_than_labels_are_refused() -> None:
     many = set_from_masks(np.ones((1, 1, 1), bool)).take(np.zeros(2**16, np.int64))
     with pytest.raises(MaskError, match="65536 masks do not fit a 16-bit label map"):
         to_label_map(many)
+
+
+@given(mask_stacks(max_masks=5))
+def test_layers_hold_every_mask_whole_whatever_overlaps(stack: Mask) -> None:
+    layers = to_layers(set_from_masks(stack))
+    assert all(layer.shape == stack.shape[1:] and layer.dtype == np.uint16 for layer in layers)
+    for index, mask in enumerate(stack):
+        holders = [layer == index + 1 for layer in layers if (layer == index + 1).any()]
+        assert len(holders) == int(mask.any())
+        assert all(np.array_equal(held, mask) for held in holders)
+
+
+def test_masks_that_do_not_overlap_share_a_layer_and_parts_lie_behind_their_wholes() -> None:
+    whole, part, beside = (np.zeros((4, 6), bool) for _ in range(3))
+    whole[:, :4], part[1:3, 1:3], beside[:, 5] = True, True, True
+    layers = to_layers(set_from_masks(np.stack([part, whole, beside])))
+    assert [sorted(np.unique(layer[layer > 0]).tolist()) for layer in layers] == [[2, 3], [1]]
+    assert to_layers(set_from_rles([], (4, 6))) == []
+
+
+def test_masks_that_overlap_without_end_are_refused_before_they_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mask_sets, "MAX_LAYER_PIXELS", 3 * 20)
+    same = set_from_masks(np.ones((1, 4, 5), bool))
+    assert len(to_layers(same.take(np.zeros(3, np.int64)))) == 3
+    with pytest.raises(MaskError, match="3 label maps of 4 x 5 px do not hold"):
+        to_layers(same.take(np.zeros(4, np.int64)))
+    with pytest.raises(MaskError, match="65536 masks do not fit 16-bit label maps"):
+        to_layers(same.take(np.zeros(2**16, np.int64)))

@@ -32,7 +32,9 @@ def evaluate() -> None:
 def points(
     data: Annotated[
         list[Path],
-        typer.Option(metavar="PATH", help="A tar shard, or a folder of SET/ID.webp and SET/ID.png; may be repeated."),
+        typer.Option(
+            metavar="PATH", help="A tar shard or folder of SET/ID.webp and SET/ID.png, or of SA-1B; may be repeated."
+        ),
     ],
     model: Annotated[
         list[str] | None,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anymask.runs import RunFolder
     from anymask.training.group import Group
     from anymask.training.loop import Hooks
+    from anymask.training.mixture import SetWeight
     from anymask.training.promptable import TrainConfig, Trainer
 
 _ARGUMENTS = "command.json"
@@ -67,6 +68,17 @@ def train(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="SET", help="Leave out this set; may be repeated.", show_default=False)
     ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SET=W",
+            help="How often this set comes, relative to the others; sets without a weight have 1 together.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Threads that make samples.", show_default="the recipe's", min=1)
+    ] = None,
     validate: Annotated[
         list[str] | None,
         typer.Option(help="Data to score the weights on as they come; may be repeated.", show_default=False),
@@ -81,10 +93,11 @@ def train(
     """Train a model by simulated clicks and boxes on labelled pictures.
 
     Data are tar shards or folders of `SET/ID.webp` (or .jpg) with label maps `SET/ID.png`, 0 where nobody said
-    anything. The run's folder gets metrics, contact sheets to look at, checkpoints, and at the end `model.safetensors`:
-    the weights with the best score when there was `--validate`, else the last ones. Stopped (Ctrl-C, SIGTERM) or
-    killed, the same command goes on, to the same bits on a CPU; so does `--resume`. On several cores or machines, start
-    it with torchrun: the processes share every step, and any number of them can go on.
+    anything; or of SA-1B's `sa_N.jpg` with `sa_N.json`, which are the set `sa1b`. The run's folder gets metrics,
+    contact sheets to look at, checkpoints, and at the end `model.safetensors`: the weights with the best score when
+    there was `--validate`, else the last ones. Stopped (Ctrl-C, SIGTERM) or killed, the same command goes on, to the
+    same bits on a CPU; so does `--resume`. On several cores or machines, start it with torchrun: the processes share
+    every step, and any number of them can go on.
 
     **Examples**
 
@@ -92,6 +105,7 @@ def train(
     anymask train --data 'train-*.tar' --out runs/tiny
     anymask train --data my_data --from tiny --steps 2000 --out runs/mine
     anymask train --data a.tar --data b.tar --validate val.tar --out runs/ab
+    anymask train --data 'sa_*.tar' --data my_data --weight mine=0.25 --out runs/mixed
     anymask train --resume runs/tiny
     torchrun --nproc-per-node 2 -m anymask train --data 'train-*.tar' --out runs/tiny
     ```
@@ -100,7 +114,9 @@ def train(
 
     from anymask.training.group import joined_group
 
-    changes = _Changes(steps=steps, seed=seed, exclude=tuple(exclude or ()))
+    changes = _Changes(
+        steps=steps, seed=seed, exclude=tuple(exclude or ()), weights=tuple(weight or ()), workers=workers
+    )
     if resume is not None and (any((data, out, recipe, start, validate)) or changes != _Changes()):
         raise ConfigError("--resume goes on with a run as it was begun; leave out what was said then")
     with joined_group() as group:
@@ -143,14 +159,36 @@ class _Changes:
     steps: int | None = None
     seed: int | None = None
     exclude: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    """As given: SET=W."""
+    workers: int | None = None
 
     def apply(self, config: TrainConfig) -> TrainConfig:
+        weights = tuple(map(_set_weight, self.weights))
         return replace(
             config,
             steps=self.steps or config.steps,
             seed=config.seed if self.seed is None else self.seed,
             exclude_sets=(*config.exclude_sets, *self.exclude),
+            data=replace(
+                config.data,
+                weights=weights or config.data.weights,
+                workers=self.workers or config.data.workers,
+            ),
         )
+
+
+def _set_weight(text: str) -> SetWeight:
+    from anymask.training.mixture import SetWeight
+
+    name, _, weight = text.rpartition("=")
+    try:
+        value = float(weight)
+    except ValueError:
+        name, value = "", 0.0
+    if not name:
+        raise ConfigError(f"--weight is {text!r}, expected a set and a number, such as --weight mine=0.5")
+    return SetWeight(set_name=name, weight=value)
 
 
 def _find_run(folder: Path) -> tuple[RunFolder, TrainConfig, TrainOptions]:

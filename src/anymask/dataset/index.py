@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from anymask.dataset.read import ReadLimits, ShardEntry, index_shards, read_entry, read_folder
+from anymask.dataset.entries import ReadLimits, RecordEntry, read_entry
+from anymask.dataset.read import index_folder, index_shards
 from anymask.dataset.record import Record
 from anymask.errors import DatasetError
 
 
 class RecordIndex:
-    """The records of tar shards and folders of sets, in the order given; those of shards are read when asked for.
+    """The records of tar shards and folders, of label maps or in SA-1B's form; each is read when it is asked for.
 
-    Records of folders are held in memory as the bytes of their files: pack large folders into shards.
+    Folders come first, then shards, each in the order given.
     """
 
     def __init__(
@@ -24,24 +25,27 @@ class RecordIndex:
         Raises: DatasetError when something is damaged, unsafe, twice or not there.
         """
         paths = [Path(path) for path in data]
-        self._items: list[ShardEntry | Record] = []
+        self._entries: list[RecordEntry] = []
         for path in paths:
             if path.is_dir():
-                self._items += (record for record in read_folder(path, limits) if record.set_name not in exclude_sets)
+                self._entries += (entry for entry in index_folder(path, limits) if entry.set_name not in exclude_sets)
         shards = [path for path in paths if not path.is_dir()]
-        self._items += (entry for entry in index_shards(shards, limits) if entry.set_name not in exclude_sets)
+        self._entries += (entry for entry in index_shards(shards, limits) if entry.set_name not in exclude_sets)
         names: set[str] = set()
-        for item in self._items:
-            if item.name in names:
-                raise DatasetError(f"{item.name} comes twice in the data given; give each shard or folder once")
-            names.add(item.name)
+        for entry in self._entries:
+            if entry.name in names:
+                raise DatasetError(f"{entry.name} comes twice in the data given; give each shard or folder once")
+            names.add(entry.name)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._entries)
 
     def __getitem__(self, index: int) -> Record:
-        item = self._items[index]
-        return read_entry(item) if isinstance(item, ShardEntry) else item
+        return read_entry(self._entries[index])
+
+    def set_names(self) -> list[str]:
+        """The set of every record, in order; nothing is read."""
+        return [entry.set_name for entry in self._entries]
 
     def __iter__(self) -> Iterator[Record]:
         return (self[index] for index in range(len(self)))

@@ -12,6 +12,8 @@ from anymask.errors import ConfigError
 
 Pixels = npt.NDArray[np.uint8]
 LabelMap = npt.NDArray[np.uint16]
+View = tuple[Pixels, list[LabelMap], tuple[int, int]]
+"""Pixels (S, S, 3) uint8, label maps (S, S) uint16, and the height and width that the picture itself takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +28,12 @@ class ViewConfig:
     """Share of views drawn smaller than the input and padded (the small half of large-scale jitter)."""
     shrink: tuple[float, float] = (0.4, 1.0)
     """Range of that size as a share of the input."""
+    jitter_probability: float = 0.0
+    """Share of views by large-scale jitter, in place of the crop and shrinking above: the picture is resized by a
+    random factor, then cut to the input at a random place, or padded. The paper uses it on data of stages 1 and 2.
+    Source: Ghiasi et al. 2021 (arXiv 2012.07177), section 3; Segment Anything, appendix A."""
+    jitter: tuple[float, float] = (0.1, 2.0)
+    """Range (uniform) of that factor; 1 fits the picture's longest side to the input."""
     flip_probability: float = 0.0
     """Share of views mirrored left to right."""
     colour: float = 0.0
@@ -39,6 +47,7 @@ class ViewConfig:
         names = (
             "whole_probability",
             "shrink_probability",
+            "jitter_probability",
             "flip_probability",
             "grey_probability",
             "invert_probability",
@@ -50,27 +59,35 @@ class ViewConfig:
             low, high = getattr(self, name)
             if not 0 < low <= high <= 1:
                 raise ConfigError(f"ViewConfig.{name} must be an increasing pair in (0, 1], got {(low, high)}")
+        low, high = self.jitter
+        if not 0 < low <= high < float("inf"):
+            raise ConfigError(f"ViewConfig.jitter must be an increasing pair above 0, got {(low, high)}")
         if not 0 <= self.colour < 1:
             raise ConfigError(f"ViewConfig.colour must be in [0, 1), got {self.colour}")
 
 
-def random_view(
-    pixels: Pixels, maps: list[LabelMap], size: int, config: ViewConfig, rng: np.random.Generator
-) -> tuple[Pixels, list[LabelMap], tuple[int, int]]:
-    """One view resized so that its longest side fits `size`, padded bottom/right to (size, size) with zeros.
+def random_view(pixels: Pixels, maps: list[LabelMap], size: int, config: ViewConfig, rng: np.random.Generator) -> View:
+    """One view, resized and padded bottom/right to (size, size) with zeros.
 
     Returns pixels (size, size, 3) uint8, the maps (size, size) uint16 (nearest neighbour; padding is label 0), and the
-    height and width that the picture itself takes.
+    height and width that the picture itself takes. Every label of a view is one of the label map given: 0, nobody said,
+    stays 0.
     """
-    left, top, right, bottom = _crop(pixels.shape[0], pixels.shape[1], config, rng)
+    # Nothing is drawn for a probability of 0, so that views without jitter are what they were before there was any.
+    jittered = config.jitter_probability > 0 and rng.random() < config.jitter_probability
+    if jittered:
+        scale = rng.uniform(*config.jitter) * size / max(pixels.shape[:2])
+        left, top, right, bottom = _cut(pixels.shape[0], pixels.shape[1], size / scale, rng)
+    else:
+        left, top, right, bottom = _crop(pixels.shape[0], pixels.shape[1], config, rng)
     pixels, maps = pixels[top:bottom, left:right], [m[top:bottom, left:right] for m in maps]
     if rng.random() < config.flip_probability:
         pixels, maps = pixels[:, ::-1], [m[:, ::-1] for m in maps]
-    target = size
-    if rng.random() < config.shrink_probability:
-        target = max(32, round(size * rng.uniform(*config.shrink)))
-    scale = target / max(pixels.shape[:2])
-    width, height = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    if not jittered:
+        shrunk = rng.random() < config.shrink_probability
+        target = max(32, round(size * rng.uniform(*config.shrink))) if shrunk else size
+        scale = target / max(pixels.shape[:2])
+    height, width = (min(size, max(1, round(side * scale))) for side in pixels.shape[:2])
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     resized = np.asarray(cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=method), np.uint8)
     resized = _recolour(resized, config, rng)
@@ -96,6 +113,13 @@ def _crop(height: int, width: int, config: ViewConfig, rng: np.random.Generator)
     crop_w, crop_h = min(width, max(16, round(side * stretch))), min(height, max(16, round(side / stretch)))
     left, top = int(rng.integers(width - crop_w + 1)), int(rng.integers(height - crop_h + 1))
     return left, top, left + crop_w, top + crop_h
+
+
+def _cut(height: int, width: int, side: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of a window of at most `side` original pixels a side, at a random place."""
+    cut_h, cut_w = (min(length, max(1, round(side))) for length in (height, width))
+    left, top = int(rng.integers(width - cut_w + 1)), int(rng.integers(height - cut_h + 1))
+    return left, top, left + cut_w, top + cut_h
 
 
 def _recolour(pixels: Pixels, config: ViewConfig, rng: np.random.Generator) -> Pixels:

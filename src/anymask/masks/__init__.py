@@ -5,7 +5,7 @@ Gives: `Rle` and `MaskSet`, boxes, overlaps, kept indices, cleaned masks, label 
 Next: `predict/` makes them, `dataset/formats/` writes them, `training/` and `evaluation/` score with them.
 """
 
-from anymask.masks.sets import set_from_label_map, set_from_masks, set_from_rles, to_label_map
+from anymask.masks.sets import set_from_label_map, set_from_masks, set_from_rles, to_label_map, to_layers
 from anymask.masks.types import MaskSet, Rle
 
-__all__ = ["MaskSet", "Rle", "set_from_label_map", "set_from_masks", "set_from_rles", "to_label_map"]
+__all__ = ["MaskSet", "Rle", "set_from_label_map", "set_from_masks", "set_from_rles", "to_label_map", "to_layers"]

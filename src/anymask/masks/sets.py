@@ -1,4 +1,4 @@
-"""A picture's `MaskSet` from masks alone (areas and boxes measured, the rest unknown), and its flat label map."""
+"""A picture's `MaskSet` from masks alone (areas and boxes measured, the rest unknown), and its label maps."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from anymask.masks.validate import check_expected_size, check_size
 
 MAX_LABELS = 2**16 - 1
 """Most masks in one 16-bit label map."""
+MAX_LAYER_PIXELS = 2**28
+"""Most pixels of all layers of one picture together, 512 MiB: what was made to overlap itself must not fill the memory.
+SA-1B's pictures have about 3.4 million pixels: 78 layers."""
 
 
 def set_from_rles(
@@ -110,6 +113,48 @@ def to_label_map(masks: MaskSet) -> npt.NDArray[np.uint16]:
     for index in np.argsort(masks.area_px, kind="stable")[::-1]:
         labels[decode(masks.rles[index])] = index + 1
     return labels
+
+
+def to_layers(masks: MaskSet) -> list[npt.NDArray[np.uint16]]:
+    """Label maps that keep every mask whole: (H, W) uint16, 0 where no mask of the layer is, else 1 + the mask's index.
+
+    From the largest mask to the smallest (equal areas: the first one first), each goes to the first layer where it
+    overlaps nothing. So wholes come before their parts, and masks that do not overlap at all give one layer. Empty
+    masks are left out; no masks give no layer.
+
+    Raises: MaskError for more than MAX_LABELS masks, layers of more than MAX_LAYER_PIXELS, or a malformed mask.
+    """
+    if len(masks) > MAX_LABELS:
+        raise MaskError(f"{len(masks)} masks do not fit 16-bit label maps, which hold {MAX_LABELS}; keep fewer")
+    height, width = masks.size_hw
+    columns: list[npt.NDArray[np.uint16]] = []  # (W, H) each: masks are stored column by column
+    for index in np.argsort(-masks.area_px, kind="stable"):
+        if masks.area_px[index] == 0:
+            continue
+        x0, y0, x1, y1 = (int(edge) for edge in masks.boxes_xyxy[index])
+        mask = _decode_columns(masks.rles[index], x0, x1)[:, y0:y1]
+        free = next((layer for layer in columns if not layer[x0:x1, y0:y1][mask].any()), None)
+        if free is None:
+            if (len(columns) + 1) * height * width > MAX_LAYER_PIXELS:
+                raise MaskError(
+                    f"the masks overlap so often that {len(columns)} label maps of {height} x {width} px do not hold "
+                    "them; drop masks that are nearly the same (suppress)"
+                )
+            free = np.zeros((width, height), np.uint16)
+            columns.append(free)
+        free[x0:x1, y0:y1][mask] = index + 1
+    return [np.ascontiguousarray(layer.T) for layer in columns]
+
+
+def _decode_columns(rle: Rle, x0: int, x1: int) -> npt.NDArray[np.bool_]:
+    """(x1 - x0, H) bool: the columns of a mask that has foreground in no other."""
+    height = rle.size_hw[0]
+    runs = to_uncompressed_array(rle)
+    values = np.zeros(len(runs), np.bool_)
+    values[1::2] = True
+    ends = np.clip(np.cumsum(runs), x0 * height, x1 * height)
+    inside = np.diff(ends, prepend=x0 * height)
+    return np.repeat(values, inside).reshape(x1 - x0, height)
 
 
 def _column(values: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
-from anymask.images.augment import ViewConfig, random_view
+from anymask.images.augment import View, ViewConfig, random_view
+from anymask.images.paste import paste_regions
 from anymask.training.group import Group
+from anymask.training.mixture import SetWeight, mix_sets
 
 
 class Records(Protocol):
@@ -25,6 +27,15 @@ class Records(Protocol):
 
     def __getitem__(self, index: int) -> Record:
         """The record at `index`."""
+        ...
+
+
+@runtime_checkable
+class NamedRecords(Records, Protocol):
+    """Records whose sets are known before they are read, such as an index of shards."""
+
+    def set_names(self) -> list[str]:
+        """The set of every record, in order."""
         ...
 
 
@@ -40,12 +51,35 @@ class DataConfig:
     """Masks that cover more of the picture are dropped, as in the paper."""
     repeats: int = 1
     """Most prompts drawn from one mask when a picture has fewer masks than asked for."""
+    weights: tuple[SetWeight, ...] = ()
+    """Sets that come more or less often than their number of pictures says; all the others together have weight 1.
+    Without any, every picture comes equally often."""
+
+    paste_probability: float = 0.0
+    """Share of samples onto which regions of another picture are copied; it is drawn as pictures are by `weights`."""
+    paste_regions: int = 4
+    """Most regions copied onto one sample; at least one, when the other picture shows any that qualifies."""
+    workers: int = 1
+    """Threads that make samples beside the training. What they make does not depend on their number."""
+    ahead: int = 1
+    """Steps whose samples are made before they are asked for, each held in memory; 0 makes them when asked."""
 
     def __post_init__(self) -> None:
         if self.min_area_px < 1 or self.repeats < 1:
             raise ConfigError("DataConfig.min_area_px and repeats must be at least 1")
         if not 0 < self.max_fraction <= 1:
             raise ConfigError(f"DataConfig.max_fraction must be in (0, 1], got {self.max_fraction}")
+        if not 0 <= self.paste_probability <= 1:
+            raise ConfigError(f"DataConfig.paste_probability must be in [0, 1], got {self.paste_probability}")
+        if self.paste_regions < 1:
+            raise ConfigError(f"DataConfig.paste_regions must be at least 1, got {self.paste_regions}")
+        if self.workers < 1:
+            raise ConfigError(f"DataConfig.workers must be at least 1, got {self.workers}")
+        if self.ahead < 0:
+            raise ConfigError(f"DataConfig.ahead must not be negative, got {self.ahead}")
+        names = [one.set_name for one in self.weights]
+        if len(set(names)) != len(names):
+            raise ConfigError(f"DataConfig.weights must name each set once, got {', '.join(names)}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +105,15 @@ class Batch:
     skipped: tuple[str, ...]
 
 
+StepKey = tuple[int, int, int]
+"""Step, input size and most masks a picture: with the seed, all that a batch depends on."""
+Made = tuple[str, Sample | None]
+"""A record's name, and the sample made of it."""
+
+
 class Batches:
-    """Batches by step number. Each epoch is a new permutation of all records; nothing is lost or repeated in one."""
+    """Batches by step number. Each epoch of a source (of all records, without weights) is a new permutation of it;
+    nothing is lost or repeated in one."""
 
     def __init__(
         self, records: Records, config: DataConfig, *, pictures: int, seed: int, group: Group | None = None
@@ -81,60 +122,83 @@ class Batches:
             raise DatasetError("there are no training pictures; check the paths and the set names left out")
         self.records, self.config, self.pictures, self.seed = records, config, pictures, seed
         self.places = (group or Group()).share(pictures)
-        self._order: tuple[int, npt.NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
-        self._ahead: tuple[tuple[int, int, int], Future[Batch]] | None = None
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        names = _set_names(records) if config.weights else [""] * len(records)
+        self.mixture = mix_sets(names, config.weights, seed)
+        self._ahead: dict[StepKey, list[Future[Made]]] = {}
+        self._workers = ThreadPoolExecutor(config.workers, thread_name_prefix="batches")
 
     def position(self, step: int, item: int) -> int:
         """Index of the record that `step` sees as its `item`-th."""
-        epoch, place = divmod(step * self.pictures + item, len(self.records))
-        if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng((self.seed, epoch)).permutation(len(self.records)))
-        return int(self._order[1][place])
+        return self.mixture.at(step * self.pictures + item)
 
     def make(self, step: int, size: int, masks: int) -> Batch:
         """This process's share of the batch of `step` at input size `size`, at most `masks` masks a picture."""
-        samples, places, skipped = [], [], []
-        for item in self.places:
-            record = self.records[self.position(step, item)]
-            rng = np.random.default_rng((self.seed, 1, step, item))
-            sample = draw_sample(record, size, masks, self.config, rng)
-            if sample is None:
-                skipped.append(record.name)
-            else:
-                samples.append(sample)
-                places.append(item)
-        return Batch(tuple(samples), tuple(places), tuple(skipped))
+        return self._collect([self._sample(item, step, size, masks) for item in self.places])
 
-    def get(self, step: int, size: int, masks: int, following: tuple[int, int, int] | None) -> Batch:
-        """`make(step, size, masks)`, made ahead of need when the last call named it as `following`."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == (step, size, masks):
-            batch = ahead[1].result()
-        else:
-            batch = self.make(step, size, masks)
+    def _donor(self, step: int, item: int) -> Record | None:
+        """Another record to copy regions from, as seed, step and item say; None for no copying, or itself drawn."""
+        if self.config.paste_probability == 0:
+            return None
+        rng = np.random.default_rng((self.seed, 5, step, item))
+        pastes, donor = rng.random() < self.config.paste_probability, self.mixture.draw(rng)
+        return self.records[donor] if pastes and donor != self.position(step, item) else None
+
+    def get(self, step: int, size: int, masks: int, following: StepKey | None) -> Batch:
+        """`make(step, size, masks)`, made ahead of need when an earlier call named it as `following`.
+
+        The steps after `following` are begun too, as many as `ahead` says, at the same size and masks; where these
+        change, what was begun is dropped and made anew.
+        """
+        wanted = [(step, size, masks)]
         if following is not None:
-            self._ahead = (following, self._worker.submit(self.make, *following))
-        return batch
+            wanted += [(following[0] + later, following[1], following[2]) for later in range(self.config.ahead)]
+        for key in [key for key in self._ahead if key not in wanted]:
+            for future in self._ahead.pop(key):
+                future.cancel()
+        for key in wanted:
+            if key not in self._ahead:
+                self._ahead[key] = [self._workers.submit(self._sample, item, *key) for item in self.places]
+        return self._collect([future.result() for future in self._ahead.pop(wanted[0])])
+
+    def _sample(self, item: int, step: int, size: int, masks: int) -> Made:
+        """The `item`-th sample of a step."""
+        record = self.records[self.position(step, item)]
+        rng = np.random.default_rng((self.seed, 1, step, item))
+        return record.name, draw_sample(record, size, masks, self.config, rng, self._donor(step, item))
+
+    def _collect(self, made: Sequence[Made]) -> Batch:
+        found = [(sample, place) for (_, sample), place in zip(made, self.places, strict=True) if sample is not None]
+        return Batch(
+            samples=tuple(sample for sample, _ in found),
+            places=tuple(place for _, place in found),
+            skipped=tuple(name for name, sample in made if sample is None),
+        )
 
     def close(self) -> None:
-        """Stop the worker."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        """Stop the workers; what they have begun is finished, the rest is dropped."""
+        self._workers.shutdown(wait=True, cancel_futures=True)
 
 
-def draw_sample(record: Record, size: int, masks: int, config: DataConfig, rng: np.random.Generator) -> Sample | None:
-    """A random view of `record` and up to `masks` of its masks; None when the view shows none that qualifies.
+def draw_sample(
+    record: Record,
+    size: int,
+    masks: int,
+    config: DataConfig,
+    rng: np.random.Generator,
+    donor: Record | None = None,
+) -> Sample | None:
+    """A random view of `record`, regions of `donor` (if any) copied onto it, and up to `masks` of its masks; None when
+    the view shows none that qualifies.
 
     Every label map counts: several annotators or layers of a picture are ambiguity to learn from. Label 0 is
-    "nobody said" and never becomes a mask.
+    "nobody said" and never becomes a mask. A mask that is drawn is known to its last pixel: what is not of it is
+    background to it, whether another region or label 0.
     """
-    pixels, maps, content_hw = random_view(record.pixels(), record.label_maps(), size, config.view, rng)
-    candidates: list[tuple[int, int]] = []
-    for index, label_map in enumerate(maps):
-        areas = np.bincount(label_map.ravel())
-        areas[0] = 0
-        fits = (areas >= config.min_area_px) & (areas <= config.max_fraction * content_hw[0] * content_hw[1])
-        candidates += [(index, int(label)) for label in np.flatnonzero(fits)]
+    view = random_view(record.pixels(), record.label_maps(), size, config.view, rng)
+    if donor is not None:
+        view = _paste(view, donor, config, rng.spawn(1)[0])  # a stream of its own: what else is drawn does not change
+    pixels, maps, content_hw = view
+    candidates = _regions(view, config)
     if not candidates:
         return None
     # Each mask once before any is repeated.
@@ -142,6 +206,35 @@ def draw_sample(record: Record, size: int, masks: int, config: DataConfig, rng: 
     chosen = np.concatenate(rounds)[:masks]
     stack = np.stack([maps[candidates[i][0]] == candidates[i][1] for i in chosen])
     return Sample(record.name, pixels, stack, content_hw)
+
+
+def _paste(view: View, donor: Record, config: DataConfig, rng: np.random.Generator) -> View:
+    """`view` with one to `paste_regions` regions of a random view of `donor`."""
+    other = random_view(donor.pixels(), donor.label_maps(), view[0].shape[0], config.view, rng)
+    found = _regions(other, config)
+    if not found:
+        return view
+    count = min(int(rng.integers(1, config.paste_regions + 1)), len(found))
+    return paste_regions(view, other, [found[index] for index in rng.permutation(len(found))[:count]])
+
+
+def _regions(view: View, config: DataConfig) -> list[tuple[int, int]]:
+    """(map, label) of every region of the view that is neither too small nor too large; never label 0."""
+    _, maps, (height, width) = view
+    found: list[tuple[int, int]] = []
+    for index, label_map in enumerate(maps):
+        areas = np.bincount(label_map.ravel())
+        areas[0] = 0
+        fits = (areas >= config.min_area_px) & (areas <= config.max_fraction * height * width)
+        found += [(index, int(label)) for label in np.flatnonzero(fits)]
+    return found
+
+
+def _set_names(records: Records) -> list[str]:
+    """The set of every record; those of a list are in memory already."""
+    if isinstance(records, NamedRecords):
+        return records.set_names()
+    return [records[index].set_name for index in range(len(records))]
 
 
 def without_sets(records: Sequence[Record], names: Sequence[str]) -> list[Record]:

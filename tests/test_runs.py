@@ -85,6 +85,21 @@ def test_a_run_says_what_it_ran_with(tmp_path: Path) -> None:
     assert json.loads((run.path / "versions.json").read_text())["torch"]
 
 
+def test_every_start_is_kept_with_its_machine_and_leaves_the_configuration_alone(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", Other())
+    assert list(run.starts()) == []  # as in a folder of before there were any
+    run.log_start(0, {"processes": 2, "data": (Path("a.tar"),)})
+    run.log_start(7, {"processes": 1})
+    first, second = run.starts()
+    assert (first["step"], first["processes"], first["data"]) == (0, 2, ["a.tar"])
+    assert (second["step"], second["processes"]) == (7, 1)
+    assert first["at"].endswith("+00:00")
+    assert first["machine"]["processor"]
+    assert first["machine"]["cores"] >= 1
+    assert first["versions"]["torch"]
+    assert RunFolder.create(tmp_path / "run", Other()).config() == {"name": "x"}
+
+
 def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a run folder"):
         RunFolder(tmp_path).config()

@@ -1,7 +1,7 @@
 """Run folders: the resolved configuration, versions and metrics of one long job, and configs as plain JSON.
 
 Takes: a configuration dataclass and a folder.
-Gives: a folder with config.json, versions.json and metrics.jsonl that can be resumed, shown and compared.
+Gives: a folder with config.json, versions.json, starts.jsonl and metrics.jsonl that can be resumed, shown and compared.
 Next: `training/` and `evaluation/` write into it; `cli/` shows it.
 """
 
@@ -15,6 +15,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -126,6 +127,25 @@ def versions() -> Plain:
     return found
 
 
+def machine() -> Plain:
+    """Where it runs: `processor` by name, `cores` this process may use, and `memory_bytes` where the system tells."""
+    # Linux knows cores that are taken away from a process (containers, taskset); elsewhere all count.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    found: Plain = {"processor": _processor(), "cores": cores}
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        found["memory_bytes"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 class RunFolder:
     """One run on disk.
 
@@ -166,12 +186,32 @@ class RunFolder:
 
     def log(self, step: int, **values: float | int | str) -> None:
         """Append one line to metrics.jsonl."""
-        with (self.path / "metrics.jsonl").open("a") as stream:
-            stream.write(json.dumps({"step": step, **values}) + "\n")
+        self._append("metrics.jsonl", {"step": step, **values})
 
     def metrics(self) -> Iterator[Plain]:
         """The lines of metrics.jsonl; a last line cut by a crash is left out."""
-        path = self.path / "metrics.jsonl"
+        return self._lines("metrics.jsonl")
+
+    def log_start(self, step: int, facts: Plain) -> None:
+        """Append one line to starts.jsonl: that the run was begun, or gone on with, after `step`, when, where and how.
+
+        `facts` are added to the time (UTC), `machine()` and `versions()`.
+        """
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._append(
+            "starts.jsonl", {"step": step, "at": at, "machine": machine(), "versions": versions(), **to_plain(facts)}
+        )
+
+    def starts(self) -> Iterator[Plain]:
+        """The lines of starts.jsonl, in order of time; none for a run of before there was one."""
+        return self._lines("starts.jsonl")
+
+    def _append(self, name: str, line: Plain) -> None:
+        with (self.path / name).open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+    def _lines(self, name: str) -> Iterator[Plain]:
+        path = self.path / name
         if not path.is_file():
             return
         for line in path.read_text().splitlines():

@@ -75,6 +75,7 @@ def test_run_folder_holds_what_a_run_is(place: Path, small_model: Path) -> None:
     }
     names = {path.name for path in run.iterdir()}
     assert {"versions.json", "metrics.jsonl", "checkpoints", "sheets", "last.safetensors"} <= names
+    assert {"starts.jsonl", "model_card.md", "learning_curves.png"} <= names
     trained, before = load(run / "model.safetensors").state_dict(), load(small_model).state_dict()
     assert any(not torch.equal(trained[name], before[name]) for name in before)
 

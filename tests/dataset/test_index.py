@@ -59,6 +59,12 @@ def test_sets_are_left_out_by_name(tmp_path: Path) -> None:
     assert [record.name for record in RecordIndex([shard, folder], ["cups"])] == ["dogs/1", "cats/1"]
 
 
+def test_pictures_are_counted_by_set_without_those_left_out(tmp_path: Path) -> None:
+    shard = _shard(tmp_path / "x.tar", ["cups/1", "cups/2", "cats/1"])
+    folder = _folder(tmp_path / "folder", ["dogs/1", "cups/3"])
+    assert RecordIndex([shard, folder], ["cats"]).pictures_of_sets() == {"cups": 3, "dogs": 1}
+
+
 @pytest.mark.parametrize("second", ["shard", "folder"])
 def test_record_that_comes_twice_is_refused(tmp_path: Path, second: str) -> None:
     shard = _shard(tmp_path / "x.tar", ["cups/1"])

@@ -15,7 +15,17 @@ from anymask.errors import RunError
 from anymask.evaluation.baselines import Felzenszwalb, FelzenszwalbConfig, GrabCut, GrabCutConfig
 from anymask.evaluation.metrics import BootstrapConfig, mean_interval
 from anymask.evaluation.protocols.points import PointsConfig, PointsResult, run
-from anymask.evaluation.report import MEAN, summarise, tables, to_csv, to_html, to_json, to_text, write_report
+from anymask.evaluation.report import (
+    MEAN,
+    read_summary,
+    summarise,
+    tables,
+    to_csv,
+    to_html,
+    to_json,
+    to_text,
+    write_report,
+)
 from anymask.evaluation.results import samples
 from tests.evaluation.small_data import write_small_sets
 
@@ -130,3 +140,18 @@ def test_a_report_that_cannot_be_written_is_said(result: PointsResult, data: lis
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(RunError, match="name another folder"):
         write_report(result, data, tmp_path / "file" / "out")
+
+
+def test_a_written_report_is_read_back_to_the_same_numbers(
+    result: PointsResult, data: list[Path], tmp_path: Path
+) -> None:
+    summary = write_report(result, data, tmp_path)
+    assert read_summary(tmp_path) == summary
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"scores": [{}], "differences": []}'])
+def test_a_folder_without_a_report_is_refused(text: str, tmp_path: Path) -> None:
+    if text:
+        (tmp_path / "report.json").write_text(text)
+    with pytest.raises(RunError, match="anymask evaluate points"):
+        read_summary(tmp_path)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from anymask.errors import InputError
-from anymask.figures.plots import Labels, Series, bars, curves, histogram
+from anymask.figures.plots import Labels, Line, Panel, Series, bars, curves, histogram, panels, smoothed
 
 LABELS = Labels(title="clicks", x="clicks", y="mean IoU")
 ROW = Series(name="tiny", values=[0.3, 0.5, 0.6], low=[0.2, 0.4, 0.5], high=[0.4, 0.6, 0.7])
@@ -49,6 +49,49 @@ def test_half_an_interval_or_one_of_another_length_is_refused() -> None:
 def test_no_series_or_one_of_another_length_is_refused(series: list[Series]) -> None:
     with pytest.raises(InputError, match="series"):
         curves([1, 2], series, LABELS)
+
+
+def _panel(*lines: Line) -> Panel:
+    return Panel(labels=LABELS, lines=lines)
+
+
+def test_panels_stand_in_rows_and_each_line_may_have_places_of_its_own() -> None:
+    short, long = Line(name="a", x=[1, 2], values=[0, 1]), Line(name="b", x=range(100), values=range(100))
+    one, three = panels([_panel(short, long)]), panels([_panel(short), _panel(long), _panel(short)])
+    assert three.shape[0] == 2 * one.shape[0]
+    assert three.shape[1] == 2 * one.shape[1]
+
+
+def test_a_line_has_its_colour_in_every_panel_and_a_gap_where_it_is_not_finite() -> None:
+    first, second = Line(name="a", x=[1, 2], values=[0, 1]), Line(name="b", x=[1, 2], values=[0, 1])
+    both = panels([_panel(first, second), _panel(second)])
+    colours = [set(map(tuple, half.reshape(-1, 3))) for half in np.array_split(both, 2, axis=1)]
+    alone = set(map(tuple, panels([_panel(first)]).reshape(-1, 3)))
+    assert len(colours[0] & colours[1]) > 10  # b's colour and its edges
+    assert len((alone & colours[0]) - colours[1]) > 1  # a's is in the first panel only
+    panels([_panel(Line(name="c", x=[1, 2, 3], values=[1, np.nan, 2], smooth=2))])
+
+
+def test_smoothing_keeps_the_values_behind_it_and_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=200)
+    np.testing.assert_allclose(smoothed(noise, 1), noise, atol=1e-12)
+    assert smoothed(noise, 20).std() < 0.5 * noise.std()
+    assert smoothed(noise, 400)[100] == pytest.approx(noise.mean())
+    assert np.isnan(smoothed([np.nan, np.nan], 2)).all()
+    smooth = panels([_panel(Line(name="", x=range(200), values=noise, smooth=20))])
+    raw = panels([_panel(Line(name="", x=range(200), values=noise))])
+    assert (smooth != raw).any()
+
+
+def test_panels_without_lines_and_lines_of_unequal_length_are_refused() -> None:
+    for plots in ([], [_panel()]):
+        with pytest.raises(InputError, match="panels of no lines"):
+            panels(plots)
+    with pytest.raises(InputError, match="give one each"):
+        Line(name="a", x=[1], values=[1, 2])
+    with pytest.raises(InputError, match="give 1 or more"):
+        Line(name="a", x=[1], values=[1], smooth=0)
 
 
 def test_importing_figures_does_not_load_matplotlib() -> None:

@@ -30,7 +30,7 @@ app.command("models")(models.models)
 app.command("export")(export.export)
 app.command("train")(train.train)
 app.add_typer(evaluate.app, name="evaluate")
-app.command("runs")(runs.runs)
+app.add_typer(runs.app, name="runs")
 
 _USAGE, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 1
 _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)

@@ -15,7 +15,8 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.options import DEVICE, JSON, expand_paths, load_model
-from anymask.errors import ConfigError, MissingDependencyError, RunError
+from anymask.cli.tensorboard import TensorBoardLog, opened_log
+from anymask.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from anymask.dataset.index import RecordIndex
@@ -95,9 +96,9 @@ def train(
     Data are tar shards or folders of `SET/ID.webp` (or .jpg) with label maps `SET/ID.png`, 0 where nobody said
     anything; or of SA-1B's `sa_N.jpg` with `sa_N.json`, which are the set `sa1b`. The run's folder gets metrics,
     contact sheets to look at, checkpoints, and at the end `model.safetensors`: the weights with the best score when
-    there was `--validate`, else the last ones. Stopped (Ctrl-C, SIGTERM) or killed, the same command goes on, to the
-    same bits on a CPU; so does `--resume`. On several cores or machines, start it with torchrun: the processes share
-    every step, and any number of them can go on.
+    there was `--validate`, else the last ones, with `model_card.md`. Stopped (Ctrl-C, SIGTERM) or killed, the same
+    command goes on, to the same bits on a CPU; so does `--resume`. On several cores or machines, start it with
+    torchrun: the processes share every step, and any number of them can go on.
 
     **Examples**
 
@@ -135,18 +136,26 @@ def train(
             run, config, initial = _begin_run(options, changes, out)
         if group.leads:
             group.wait()
-        trainer = _make_trainer(config, _index(options.data, config), run, initial, device, group)
-        with _stop_signals() as stop, console.progress_bar("train", unit="steps") as update:
-            hooks = _make_hooks(options, run, stop, update, tensorboard=tensorboard)
+        records = _index(options.data, config.exclude_sets)
+        scored = _index(options.validate) if options.validate else None
+        trainer = _make_trainer(config, records, run, initial, device, group)
+        wanted = tensorboard and group.leads and trainer.step < config.steps
+        with (
+            _stop_signals() as stop,
+            console.progress_bar("train", unit="steps") as update,
+            opened_log(run, trainer.step, wanted=wanted) as log,
+        ):
+            hooks = _make_hooks(scored, stop, update, log)
             torch.set_flush_denormal(True)  # denormal gradients slow a CPU down and change nothing
             try:
-                _train(trainer, hooks)
+                _train(trainer, hooks, _start_facts(records, scored, device, group))
             finally:
                 torch.set_flush_denormal(False)
     finished = trainer.step == config.steps
     if group.leads:
         if finished:
             _keep_final_weights(run)
+            _keep_card(run, trainer)
         _report(trainer, run, finished=finished, as_json=json)
     if not finished:
         raise typer.Exit(128 + (stop.signal or signal.SIGTERM))
@@ -260,10 +269,10 @@ def _initial(start: str, config: TrainConfig) -> Sam:
     return with_mask_quality(model) if config.learn == "iou" else model
 
 
-def _index(data: Sequence[Path], config: TrainConfig) -> RecordIndex:
+def _index(data: Sequence[Path], exclude_sets: Sequence[str] = ()) -> RecordIndex:
     from anymask.dataset.index import RecordIndex
 
-    return RecordIndex(data, config.exclude_sets)
+    return RecordIndex(data, exclude_sets)
 
 
 def _make_trainer(
@@ -304,10 +313,22 @@ def _stop_signals() -> Iterator[_Stop]:
             signal.signal(number, handler)
 
 
+def _start_facts(records: RecordIndex, scored: RecordIndex | None, device: str, group: Group) -> dict[str, Any]:
+    """What starts.jsonl says of this start beside the machine: how many processes, their device, and the data."""
+    import torch
+
+    facts: dict[str, Any] = {"processes": group.size, "threads": torch.get_num_threads(), "device": device}
+    if torch.device(device).type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(device)
+    facts["sets"] = records.pictures_of_sets()
+    if scored is not None:
+        facts["validation_sets"] = scored.pictures_of_sets()
+    return facts
+
+
 def _make_hooks(
-    options: TrainOptions, run: RunFolder, stop: _Stop, update: console.Update, *, tensorboard: bool
+    scored: RecordIndex | None, stop: _Stop, update: console.Update, log: TensorBoardLog | None
 ) -> Hooks[Sam]:
-    from anymask.dataset.index import RecordIndex
     from anymask.training.loop import Hooks, Progress
 
     def progress(done: Progress) -> None:
@@ -315,12 +336,11 @@ def _make_hooks(
         if not console.is_terminal() and done.step % _SAY_EVERY == 0:
             console.warn(f"step {done.step} of {done.steps}: {_say_values(done.values)}, {done.seconds:.1f} s")
 
-    scored = RecordIndex(options.validate) if options.validate else None
     return Hooks(
         progress=progress,
         should_stop=lambda: bool(stop.signal),
         validate=None if scored is None else lambda model: _score(model, scored),
-        log=_tensorboard_log(run) if tensorboard else None,
+        log=None if log is None else log.log,
     )
 
 
@@ -340,25 +360,10 @@ def _score(model: Sam, records: RecordIndex) -> dict[str, float]:
     return scores | {"score": (scores["click"] + scores["box"]) / 2}
 
 
-def _tensorboard_log(run: RunFolder) -> Any:
+def _train(trainer: Trainer, hooks: Hooks[Sam], facts: dict[str, Any]) -> None:
     try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingDependencyError(
-            "--tensorboard needs the package tensorboard; pip install 'anymask[train]'"
-        ) from error
-    writer = SummaryWriter(str(run.path / "tensorboard"))
-
-    def log(step: int, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            writer.add_scalar(name, value, step)
-        writer.flush()
-
-    return log
-
-
-def _train(trainer: Trainer, hooks: Hooks[Sam]) -> None:
-    try:
+        if trainer.group.leads and trainer.step < trainer.config.steps:
+            trainer.run.log_start(trainer.step, facts)
         trainer.train(hooks)
     except OSError as error:
         raise RunError(
@@ -373,6 +378,15 @@ def _keep_final_weights(run: RunFolder) -> None:
     best = run.path / "best.safetensors"
     chosen = best if best.is_file() else run.path / "last.safetensors"
     write_atomically(run.path / _WEIGHTS, chosen.read_bytes())
+
+
+def _keep_card(run: RunFolder, trainer: Trainer) -> None:
+    """The model card, unless there is one: `anymask runs card` may have written more into it since."""
+    from anymask.dataset.licences import KNOWN_LICENCES
+    from anymask.evaluation.progress.card import CARD, write_card
+
+    if not (run.path / CARD).exists():
+        write_card(run, KNOWN_LICENCES, trainer.skipped)
 
 
 def _report(trainer: Trainer, run: RunFolder, *, finished: bool, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -36,6 +37,10 @@ class RecordIndex:
             if entry.name in names:
                 raise DatasetError(f"{entry.name} comes twice in the data given; give each shard or folder once")
             names.add(entry.name)
+
+    def pictures_of_sets(self) -> dict[str, int]:
+        """How many pictures each set has, by its name, in order of names."""
+        return dict(sorted(Counter(item.set_name for item in self._items).items()))
 
     def __len__(self) -> int:
         return len(self._entries)

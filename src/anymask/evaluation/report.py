@@ -16,7 +16,7 @@ from anymask.evaluation.metrics import Interval, mean_interval, mean_of_sets_int
 from anymask.evaluation.protocols.points import PointsResult
 from anymask.evaluation.results import curve_measure, samples
 from anymask.evaluation.showcase import picture_blocks
-from anymask.figures import Heading, Labels, Paragraph, Picture, Series, Table, curves, html_page
+from anymask.figures import Heading, Labels, Paragraph, Picture, Series, Table, as_text, curves, html_page
 from anymask.figures.pages import Block
 from anymask.runs import to_plain, write_atomically
 
@@ -100,7 +100,7 @@ def tables(summary: Summary) -> list[tuple[str, Table]]:
 
 def to_text(result: PointsResult, summary: Summary) -> str:
     """The tables for a terminal, set by set, with what was left out."""
-    parts = [f"{title}\n{_aligned(table)}" for title, table in tables(summary)]
+    parts = [f"{title}\n{as_text(table)}" for title, table in tables(summary)]
     return "\n\n".join([*parts, *_remarks(result)]) + "\n"
 
 
@@ -174,6 +174,32 @@ def write_report(result: PointsResult, data: Sequence[Path | str], out: Path) ->
     return summary
 
 
+def read_summary(folder: Path) -> Summary:
+    """The numbers that `write_report` left in `folder`.
+
+    Raises: RunError when there is no report there, or not one of this form.
+    """
+    path = folder / "report.json"
+    try:
+        plain = json.loads(path.read_bytes())
+        scores = [ScoreRow(**{**row, "iou": Interval(**row["iou"])}) for row in plain["scores"]]
+        differences = [
+            Difference(column=row["column"], minus=row["minus"], comparison=_comparison(row["comparison"]))
+            for row in plain["differences"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is no report ({error}); give a folder that `anymask evaluate points` made") from error
+    return Summary(scores=tuple(scores), differences=tuple(differences))
+
+
+def _comparison(plain: dict[str, Any]) -> Comparison:
+    return Comparison(
+        measure=plain["measure"],
+        per_set={name: Interval(**interval) for name, interval in plain["per_set"].items()},
+        mean_of_sets=Interval(**plain["mean_of_sets"]),
+    )
+
+
 def _rows(result: PointsResult, column: str, measure: str) -> list[ScoreRow]:
     found, config = samples(result.columns[column], measure), result.config.bootstrap
     rows = [
@@ -211,13 +237,6 @@ def _shown(interval: Interval) -> str:
 def _shown_difference(interval: Interval) -> str:
     certain = interval.low > 0 or interval.high < 0
     return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]{'*' if certain else ''}"
-
-
-def _aligned(table: Table) -> str:
-    rows = [[str(cell) for cell in row] for row in (table.columns, *table.rows)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join(lines)
 
 
 def _method(result: PointsResult) -> str:

@@ -6,19 +6,24 @@ Next: `training/` draws its progress, `evaluation/` its reports and `cli/` its a
 """
 
 from anymask.figures.overlays import outside_dimmed, overlay, palette
-from anymask.figures.pages import Gallery, Heading, Paragraph, Picture, Table, html_page
+from anymask.figures.pages import Gallery, Heading, Paragraph, Picture, html_page
 from anymask.figures.pictures import encode
-from anymask.figures.plots import Labels, Series, bars, curves, histogram
+from anymask.figures.plots import Labels, Line, Panel, Series, bars, curves, histogram, panels
 from anymask.figures.sheets import contact_sheet
+from anymask.figures.tables import Table, as_markdown, as_text
 
 __all__ = [
     "Gallery",
     "Heading",
     "Labels",
+    "Line",
+    "Panel",
     "Paragraph",
     "Picture",
     "Series",
     "Table",
+    "as_markdown",
+    "as_text",
     "bars",
     "contact_sheet",
     "curves",
@@ -28,4 +33,5 @@ __all__ = [
     "outside_dimmed",
     "overlay",
     "palette",
+    "panels",
 ]

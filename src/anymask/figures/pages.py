@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from anymask.errors import InputError
 from anymask.figures.pictures import Pixels, encode
+from anymask.figures.tables import Table, shown
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fafaf9; --ink: #1c1917; --soft: #78716c; --line: #d6d3d1; --row: #f5f5f4; }
@@ -64,19 +64,6 @@ class Gallery:
     """Pictures side by side, as many in a row as fit."""
 
     pictures: Sequence[Picture]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under column names; numbers are right-aligned, floats shown with four decimals."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str | int | float]]
-
-    def __post_init__(self) -> None:
-        for index, row in enumerate(self.rows):
-            if len(row) != len(self.columns):
-                raise InputError(f"row {index} has {len(row)} cells, the table has {len(self.columns)} columns")
 
 
 Block = Heading | Paragraph | Picture | Gallery | Table
@@ -137,5 +124,4 @@ def _table(table: Table) -> str:
 def _cell(value: str | int | float) -> str:
     if isinstance(value, str):
         return f"<td>{escape(value)}</td>"
-    shown = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
-    return f'<td class="number">{shown}</td>'
+    return f'<td class="number">{shown(value)}</td>'

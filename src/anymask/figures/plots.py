@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIZE_INCHES, _DOTS_PER_INCH = (7.0, 4.2), 110
+_PANEL_INCHES = (5.0, 3.0)
+_FEW = 40
+"""Values of a line up to which each is marked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +62,90 @@ class Series:
                 raise InputError(
                     f"series {self.name!r} has {shape} values and an interval of {np.shape(end)}; give one each"
                 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Line:
+    """One named row of values at places of its own; where one is not finite the line has a gap."""
+
+    name: str
+    """The legend's text, none when empty; lines of one name have one colour in all panels."""
+    x: npt.ArrayLike
+    """(K,) rising places."""
+    values: npt.ArrayLike
+    """(K,) what is plotted."""
+    smooth: int = 1
+    """Plot the mean over this many values around each, and the values themselves faintly behind; 1 for them alone."""
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.x) != 1 or np.shape(self.x) != np.shape(self.values):
+            raise InputError(
+                f"line {self.name!r} has {np.shape(self.values)} values at {np.shape(self.x)} places; give one each"
+            )
+        if self.smooth < 1:
+            raise InputError(f"line {self.name!r} is smoothed over {self.smooth} values; give 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Panel:
+    """One of several small plots."""
+
+    labels: Labels
+    """What is written around it."""
+    lines: Sequence[Line]
+    """In order of the legend."""
+
+
+def smoothed(values: npt.ArrayLike, width: int) -> npt.NDArray[np.float64]:
+    """(K,) float64: the mean of the finite ones among the `width` values around each; NaN where none is finite.
+
+    The window is cut at the ends.
+
+    >>> smoothed([0.0, 3.0, float("nan"), 6.0], 3).tolist()
+    [1.5, 1.5, 4.5, 6.0]
+    """
+    given = np.asarray(values, np.float64)
+    finite = np.isfinite(given)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(finite, given, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(finite)])
+    low = np.clip(np.arange(len(given)) - (width - 1) // 2, 0, None)
+    high = np.clip(np.arange(len(given)) + width // 2 + 1, None, len(given))
+    count = counts[high] - counts[low]
+    mean: npt.NDArray[np.float64] = np.where(count > 0, (sums[high] - sums[low]) / np.maximum(count, 1), np.nan)
+    return mean
+
+
+def panels(plots: Sequence[Panel], *, columns: int = 2) -> Pixels:
+    """(H, W, 3) uint8: small plots in rows of `columns`, in order; a line's name has one colour in all of them.
+
+    Raises: InputError for no panel or a panel of no lines; MissingDependencyError without matplotlib.
+    """
+    if not plots or not all(plot.lines for plot in plots):
+        raise InputError("panels of no lines were asked for; give each at least one")
+    names = list(dict.fromkeys(line.name for plot in plots for line in plot.lines))
+    colour = dict(zip(names, _colours(len(names)), strict=True))
+    across = min(columns, len(plots))
+    rows = -(-len(plots) // across)
+    figure = _new_figure((_PANEL_INCHES[0] * across, _PANEL_INCHES[1] * rows))
+    places = figure.subplots(rows, across, squeeze=False).ravel()
+    for plot, axes in zip(plots, places, strict=False):
+        _decorate(axes, plot.labels)
+        for line in plot.lines:
+            _draw_line(axes, line, colour[line.name])
+        if any(line.name for line in plot.lines):
+            axes.legend(frameon=False, fontsize="small")
+    for axes in places[len(plots) :]:
+        axes.set_axis_off()
+    return _pixels(figure)
+
+
+def _draw_line(axes: Axes, line: Line, colour: tuple[float, float, float]) -> None:
+    x, values = np.asarray(line.x, np.float64), np.asarray(line.values, np.float64)
+    if line.smooth > 1:
+        axes.plot(x, values, color=colour, alpha=0.22, linewidth=0.6)
+    # A dot for each of a few values: a line through one value alone would be invisible.
+    marker = "o" if len(x) <= _FEW else ""
+    axes.plot(x, smoothed(values, line.smooth), color=colour, marker=marker, markersize=3, label=line.name or None)
 
 
 def curves(x: npt.ArrayLike, series: Sequence[Series], labels: Labels) -> Pixels:
@@ -126,6 +213,13 @@ def _colours(count: int) -> list[tuple[float, float, float]]:
 
 
 def _new_plot(labels: Labels) -> tuple[Figure, Axes]:
+    figure = _new_figure(_SIZE_INCHES)
+    axes = figure.subplots()
+    _decorate(axes, labels)
+    return figure, axes
+
+
+def _new_figure(size_inches: tuple[float, float]) -> Figure:
     # matplotlib is loaded here and not above: most users never plot, and it takes a second.
     try:
         from matplotlib.figure import Figure
@@ -133,18 +227,23 @@ def _new_plot(labels: Labels) -> tuple[Figure, Axes]:
         raise MissingDependencyError(
             "plots need matplotlib, which is not installed: pip install 'anymask[eval]'"
         ) from error
-    figure = Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
-    axes = figure.subplots()
+    return Figure(figsize=size_inches, dpi=_DOTS_PER_INCH, layout="constrained")
+
+
+def _decorate(axes: Axes, labels: Labels) -> None:
     axes.set(title=labels.title, xlabel=labels.x, ylabel=labels.y)
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 def _drawn(figure: Figure, axes: Axes, series: Sequence[Series]) -> Pixels:
     if any(row.name for row in series):
         axes.legend(frameon=False, fontsize="small")
+    return _pixels(figure)
+
+
+def _pixels(figure: Figure) -> Pixels:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return np.asarray(Image.open(buffer).convert("RGB"))

@@ -14,7 +14,7 @@ from typing import Annotated, cast
 
 import typer
 
-from anymask.cli import console, evaluate, export, models, runs, segment, train
+from anymask.cli import console, dataset, evaluate, export, models, runs, segment, train
 from anymask.errors import AnymaskError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("segment")(segment.segment)
 app.command("models")(models.models)
 app.command("export")(export.export)
 app.command("train")(train.train)
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(runs.app, name="runs")
 

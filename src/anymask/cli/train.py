@@ -48,6 +48,10 @@ class TrainOptions:
 
 
 def train(
+    pictures: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[DATA]...", help="The same as --data, for one's own folder.", show_default=False),
+    ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,7 +65,16 @@ def train(
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", help="First weights: imagenet, random, or a model's name or file.", show_default="imagenet"
+            "--from", help="First weights: imagenet, random, or a model's name or file.", show_default="the recipe's"
+        ),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(
+            help="Go on after this many steps from --from weights alone: a new optimiser, a new warm-up, then the "
+            "recipe's data and learning rate from there.",
+            show_default="0",
+            min=1,
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.", show_default="the recipe's", min=1)] = None,
@@ -104,20 +117,23 @@ def train(
 
     ```
     anymask train --data 'train-*.tar' --out runs/tiny
-    anymask train --data my_data --from tiny --steps 2000 --out runs/mine
+    anymask train my_folder --from tiny --recipe finetune_decoder --out runs/mine
     anymask train --data a.tar --data b.tar --validate val.tar --out runs/ab
     anymask train --data 'sa_*.tar' --data my_data --weight mine=0.25 --out runs/mixed
     anymask train --resume runs/tiny
+    anymask train --data 'train-*.tar' --from rescued.safetensors --step 3000 --out runs/rest
     torchrun --nproc-per-node 2 -m anymask train --data 'train-*.tar' --out runs/tiny
     ```
     """
     import torch
 
+    from anymask.recipes import find_recipe
     from anymask.training.group import joined_group
 
     changes = _Changes(
-        steps=steps, seed=seed, exclude=tuple(exclude or ()), weights=tuple(weight or ()), workers=workers
+        steps=steps, step=step, seed=seed, exclude=tuple(exclude or ()), weights=tuple(weight or ()), workers=workers
     )
+    data = [*(pictures or []), *(data or [])]
     if resume is not None and (any((data, out, recipe, start, validate)) or changes != _Changes()):
         raise ConfigError("--resume goes on with a run as it was begun; leave out what was said then")
     with joined_group() as group:
@@ -129,8 +145,8 @@ def train(
         else:
             options = TrainOptions(
                 recipe=recipe or "tiny",
-                start=start or "imagenet",
-                data=tuple(expand_paths(data or [])),
+                start=start or find_recipe(recipe or "tiny").start,
+                data=tuple(expand_paths(data)),
                 validate=tuple(expand_paths(validate or [])),
             )
             run, config, initial = _begin_run(options, changes, out)
@@ -166,6 +182,7 @@ class _Changes:
     """Fields of the recipe that the command line changes."""
 
     steps: int | None = None
+    step: int | None = None
     seed: int | None = None
     exclude: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
@@ -177,6 +194,7 @@ class _Changes:
         return replace(
             config,
             steps=self.steps or config.steps,
+            first_step=self.step or config.first_step,
             seed=config.seed if self.seed is None else self.seed,
             exclude_sets=(*config.exclude_sets, *self.exclude),
             data=replace(
@@ -258,14 +276,14 @@ def _initial(start: str, config: TrainConfig) -> Sam:
     import torch
 
     from anymask.model.sam import Sam
-    from anymask.training.initial import imagenet_tiny, with_mask_quality
+    from anymask.training.initial import imagenet_tiny, with_mask_quality, with_training_options
 
     torch.manual_seed(config.seed)
     if start == "imagenet":
         return imagenet_tiny(config.model, config.seed)
     if start == "random":
         return Sam(config.model)
-    model = load_model(start, "cpu")
+    model = with_training_options(load_model(start, "cpu"), config.model)
     return with_mask_quality(model) if config.learn == "iou" else model
 
 

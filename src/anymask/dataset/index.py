@@ -40,7 +40,7 @@ class RecordIndex:
 
     def pictures_of_sets(self) -> dict[str, int]:
         """How many pictures each set has, by its name, in order of names."""
-        return dict(sorted(Counter(item.set_name for item in self._items).items()))
+        return dict(sorted(Counter(self.set_names()).items()))
 
     def __len__(self) -> int:
         return len(self._entries)

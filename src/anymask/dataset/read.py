@@ -97,6 +97,9 @@ def index_folder(path: Path | str, limits: ReadLimits | None = None) -> Iterator
         yield from pair_up(_files(root, items, limits), str(root))
         return
     folders = [item for item in items if item.is_dir()]
+    if not folders and any(item.suffix.lower() in PICTURE_SUFFIXES for item in items):
+        yield from _index_set(root.resolve(), limits)
+        return
     if not folders:
         raise DatasetError(
             f"{root} holds no set; put pictures and label maps in a sub-folder: {root}/SET/ID.webp, ID.png"

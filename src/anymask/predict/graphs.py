@@ -130,6 +130,8 @@ class WholeGraph(nn.Module):
 
 def best_mask(iou: Tensor, labels: Tensor, has_mask: Tensor) -> Tensor:
     """(P,) index into the (P, 1 + M) masks: the best ambiguous one for a lone point, else 0."""
+    if iou.shape[1] == 1:  # a model without ambiguous masks
+        return torch.zeros_like(labels[:, 0], dtype=torch.int64)
     tokens = (labels != PADDING).to(iou.dtype).sum(dim=1)
     is_ambiguous = (tokens == 1) & (has_mask == 0)
     return is_ambiguous.to(torch.int64) * (1 + iou[:, 1:].argmax(dim=1))

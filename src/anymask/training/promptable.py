@@ -87,8 +87,6 @@ class TrainConfig:
     into the weights that are written."""
     embedding_cache_gib: float = 0.0
     """Embeddings kept on disk when the encoder does not learn, in GiB: a view seen before is not embedded again."""
-    compile_encoder: bool = False
-    """Compile the encoder with `torch.compile` (worth its minutes on a GPU)."""
     exclude_sets: tuple[str, ...] = ()
     """Sets of the data that are left out by name."""
     seed: int = 0
@@ -144,7 +142,6 @@ class Trainer(Loop[Sam]):
         self._cache: EmbeddingCache | None = None
         if config.embedding_cache_gib:
             self._cache = EmbeddingCache(run.path / "embeddings", round(config.embedding_cache_gib * 2**30))
-        self._encode = torch.compile(model.image_encoder) if config.compile_encoder else model.image_encoder
         self._batch, self._outcomes = Batch((), (), ()), list[Outcome]()
         self.restore()
 
@@ -210,8 +207,7 @@ class Trainer(Loop[Sam]):
     def _embed(self, samples: tuple[Sample, ...]) -> ImageEmbedding:
         """The embedding of the samples; without a graph, and from the cache, when the encoder does not learn."""
         if any(parameter.requires_grad for parameter in self.model.image_encoder.parameters()):
-            embedding: ImageEmbedding = self._encode(self._images(samples))
-            return embedding
+            return self.model.embed(self._images(samples))
         with torch.no_grad():
             if self._cache is None:
                 return self.model.embed(self._images(samples))

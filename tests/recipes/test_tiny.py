@@ -1,29 +1,11 @@
-"""Recipes are complete, and the tiny one takes two real steps at a reduced size."""
+"""The embedded model's recipes."""
 
-from dataclasses import replace
-from pathlib import Path
-
-import pytest
-
-from anymask.errors import ConfigError
-from anymask.recipes import RECIPES, recipe
-from anymask.runs import RunFolder
-from anymask.training.initial import imagenet_tiny
-from anymask.training.promptable import Trainer
-from tests.training.drawn import drawn_record
+from anymask.recipes import recipe
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES))
-def test_every_recipe_takes_two_real_steps_at_reduced_size(name: str, tmp_path: Path) -> None:
-    full = recipe(name)
-    phases = tuple(replace(phase, size=64, masks=2) for phase in full.phases)
-    config = replace(full, steps=2, pictures=1, phases=phases, sheet_every=0, validate_every=0)
-    trainer = Trainer(config, [drawn_record("x", 1)], RunFolder.create(tmp_path, config), imagenet_tiny(config.model))
-    trainer.train()
-    assert trainer.step == 2
-    assert trainer.skipped["non_finite_steps"] == 0
+def test_the_start_of_the_loop_leaves_out_the_loops_pool() -> None:
+    assert set(recipe("tiny_loop_start").exclude_sets) == {"car_parts", "facades"}
 
 
-def test_an_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="tiny"):
-        recipe("large")
+def test_later_stages_learn_less_than_the_first() -> None:
+    assert [recipe(name).learn for name in ("tiny", "tiny_longer", "tiny_iou")] == ["all", "upper", "iou"]

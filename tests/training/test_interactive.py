@@ -1,5 +1,6 @@
 """The simulated session against the paper's description, step by step."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -144,6 +145,7 @@ def test_only_the_mask_of_lowest_loss_gets_gradient(model: Recorder) -> None:
         {"box_output": "both"},
         {"box_output": "multi"},
         {"point_output": "both"},
+        {"point_output": "single"},
         {"clicks": 1},
         {"mask_only_rounds": 1},
     ],
@@ -171,3 +173,13 @@ def test_a_mask_of_one_pixel_gives_finite_losses(model: Recorder) -> None:
     prepared = model.prepare(model.embed(torch.randn(1, 3, 64, 64)))
     outcome = simulate(model, prepared, masks, RoundsConfig(), (LossConfig(), "balanced"), np.random.default_rng(0))
     assert torch.isfinite(outcome.loss)
+
+
+def test_a_model_without_ambiguous_masks_learns_its_one_mask() -> None:
+    torch.manual_seed(0)
+    config = small_model()
+    model = Sam(replace(config, mask_decoder=replace(config.mask_decoder, multimask_outputs=0)))
+    assert run(model, RoundsConfig(clicks=1, mask_only_rounds=1)) > 0
+    prompts = PromptBatch(torch.tensor([[[8.0, 8.0], [0.0, 0.0]]]), torch.tensor([[1, -1]]))
+    answer = model.decode(model.prepare(model.embed(torch.randn(1, 3, 64, 64))), prompts, multimask=True)
+    assert answer.logits.shape[:2] == answer.iou.shape == (1, 1)

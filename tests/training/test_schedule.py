@@ -7,7 +7,7 @@ from torch import nn
 
 from anymask.errors import ConfigError
 from anymask.model.sam import Sam
-from anymask.training.schedule import MovingAverage, OptimizerConfig, make_optimizer, rate_at, set_rate
+from anymask.training.schedule import MovingAverage, OptimizerConfig, layers_above, make_optimizer, rate_at, set_rate
 from tests.training.drawn import small_model
 
 
@@ -72,3 +72,42 @@ def test_the_average_follows_the_weights_and_swaps_there_and_back() -> None:
 def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
         OptimizerConfig(**field)
+
+
+def test_a_run_from_weights_alone_warms_up_again_on_the_rate_of_its_step() -> None:
+    config = OptimizerConfig(kind="cosine", warmup_steps=10)
+    late = [rate_at(step, 110, config, first=60) for step in (60, 64, 69, 80)]
+    assert late == pytest.approx(
+        [
+            rate_at(60, 110, config) * 0.1,
+            rate_at(64, 110, config) * 0.5,
+            *(rate_at(step, 110, config) for step in (69, 80)),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "above"),
+    [
+        ("image_encoder.neck.0.weight", 0),
+        ("mask_decoder.iou_token.weight", 0),
+        ("image_encoder.blocks.11.attn.qkv.weight", 1),
+        ("image_encoder.blocks.0.mlp.lin1.weight", 12),
+        ("image_encoder.pos_embed", 13),
+    ],
+)
+def test_layers_are_counted_from_the_neck_down(name: str, above: int) -> None:
+    assert layers_above(name, 12) == above
+
+
+def test_layer_decay_lowers_the_rate_of_lower_layers_of_the_encoder_alone() -> None:
+    model = Sam(small_model())
+    optimizer = make_optimizer(model, OptimizerConfig(layer_decay=0.5))
+    factors = {id(p): group["factor"] for group in optimizer.param_groups for p in group["params"]}
+    named = {name: factors[id(parameter)] for name, parameter in model.named_parameters()}
+    assert named["image_encoder.stages.6.0.project.conv.weight"] == 0.5
+    assert named["image_encoder.stages.0.0.project.conv.weight"] == 0.5**7
+    assert named["image_encoder.stem.conv.weight"] == 0.5**8
+    assert named["image_encoder.lateral16.weight"] == named["mask_decoder.iou_token.weight"] == 1.0
+    with pytest.raises(ConfigError, match="layer_decay"):
+        OptimizerConfig(layer_decay=0.0)

@@ -32,7 +32,7 @@ def test_training_leaves_a_card_with_model_data_time_machine_and_scores(short_ru
     assert f"input 128 x 128; a two-way decoder of 2 blocks and 32 channels. {count:,} parameters." in card
     assert "| ccp | 3 | Apache-2.0 |" in card
     assert "| mine | 1 | not stated: state it yourself |" in card
-    assert "2 steps of 4 (8 pictures seen, with repeats)" in card
+    assert "2 steps of 4 (8 pictures drawn, with repeats)" in card
     assert "1 process of" in card
     assert "| score | 0." in card
     assert "discs: 2 pictures" in card

@@ -38,6 +38,14 @@ def test_a_finished_run_says_what_it_was_begun_with_and_its_best_score(short_run
     assert told["left out"] == "not known before the first checkpoint"
 
 
+def test_many_shards_are_told_by_the_first(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path / "run", _Config())
+    (run.path / "command.json").write_text('{"recipe": "tiny", "data": ["a.tar", "b.tar", "c.tar"], "validate": []}')
+    assert "begun  recipe tiny; data a.tar and 2 more" in as_text(standing_table(read_history(run), None)).replace(
+        "begun     ", "begun  "
+    )
+
+
 def test_json_is_without_nan_before_the_first_step_and_after_a_skipped_one(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run", _Config())
     json.dumps(to_plain_standing(read_history(run)), allow_nan=False)

@@ -194,7 +194,7 @@ def _training(facts: CardFacts) -> list[str]:
     history = facts.history
     command = command_of(history) or "not recorded"
     pictures = history.config.get("pictures")
-    seen = "" if pictures is None else f" of {pictures} ({history.step * pictures:,} pictures seen, with repeats)"
+    seen = "" if pictures is None else f" of {pictures} ({history.step * pictures:,} pictures drawn, with repeats)"
     told = f"{history.step:,} steps{seen}, {history.sessions:,} simulated prompt sessions."
     time = f"{duration(history.seconds)} of steps; validation, checkpoints and pauses are not in it."
     starts = "\n".join(f"- {start_in_words(start)}" for start in history.starts)

@@ -109,7 +109,10 @@ def _scores_in_words(scores: Mapping[str, float]) -> str:
 
 
 def _listed(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """A list by its first entry: shards are many and alike, and all of them are in command.json."""
+    if not isinstance(value, list):
+        return str(value)
+    return f"{value[0]} and {len(value) - 1} more" if len(value) > 1 else str(value[0])
 
 
 def _counted(count: int, noun: str, ending: str = "s") -> str:

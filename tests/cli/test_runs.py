@@ -8,7 +8,8 @@ import pytest
 
 from anymask.cli.main import main
 from anymask.runs import RunFolder
-from tests.evaluation.progress.short_runs import draw_set, train_short_run
+from tests.evaluation.progress.short_runs import train_short_run
+from tests.training.drawn import draw_set
 
 
 @dataclass(frozen=True)

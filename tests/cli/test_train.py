@@ -6,33 +6,16 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
 from anymask.cli.main import main
 from anymask.model.weights import load
 from anymask.training.promptable import Trainer
+from tests.training.drawn import draw_set
 
 Train = Any
 HOW_DATA_COMES = ("--weight", "discs_data=2", "--workers", "2")
-
-
-def _draw_set(folder: Path, seed: int, count: int = 4) -> Path:
-    """Pictures of coloured discs with their label maps."""
-    rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True)
-    for number in range(count):
-        pixels = rng.integers(60, 100, (80, 100, 3), np.uint8)
-        labels = np.zeros((80, 100), np.uint8)
-        for region in (1, 2):
-            centre = (int(rng.integers(20, 80)), int(rng.integers(20, 60)))
-            cv2.circle(labels, centre, int(rng.integers(10, 18)), region, cv2.FILLED)
-            pixels[labels == region] = rng.integers(0, 256, 3)
-        cv2.imwrite(str(folder / f"{number}.webp"), pixels, [cv2.IMWRITE_WEBP_QUALITY, 101])
-        cv2.imwrite(str(folder / f"{number}.png"), labels)
-    return folder.parent
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +23,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small_model: Path) -> Path:
     """A folder with data to train and to validate on, and a run of two steps in `run`."""
     folder = tmp_path_factory.mktemp("place")
     for name, seed in (("data", 0), ("val", 1), ("more", 2)):
-        _draw_set(folder / name / f"discs_{name}", seed, 4 if name == "data" else 1)
+        draw_set(folder / name / f"discs_{name}", seed, 4 if name == "data" else 1)
     begin = ["--data", f"{folder}/data", "--from", str(small_model), "--out", f"{folder}/run"]
     more = ["--steps", "2", "--seed", "3", "--validate", f"{folder}/val", "--exclude", "cats", "--tensorboard"]
     assert main(["train", *begin, *more, *HOW_DATA_COMES]) == 0
@@ -177,3 +160,40 @@ def test_wrong_request_is_refused_with_what_to_do(
     assert reason in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1
+
+
+def test_a_folder_of_pictures_is_trained_on_without_a_set_folder_by_a_fine_tuning_recipe(
+    train: Train, place: Path
+) -> None:
+    code, out, _ = train(
+        "data/discs_data",
+        "--recipe",
+        "finetune_decoder",
+        "--from",
+        "run/model.safetensors",
+        "--steps",
+        2,
+        "--out",
+        "tuned",
+    )
+    assert code == 0, out
+    config = json.loads((place / "tuned" / "config.json").read_text())
+    assert (config["learn"], config["model"]["input_size"]) == ("decoder", 128)
+    assert list((place / "tuned" / "embeddings").iterdir())
+    before, after = (load(place / name / "model.safetensors").state_dict() for name in ("run", "tuned"))
+    assert {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])} == {
+        "mask_decoder",
+        "prompt_encoder",
+    }
+
+
+def test_a_run_goes_on_from_weights_alone_at_a_step(train: Train, place: Path) -> None:
+    code, _, _ = train(
+        "--data", "data", "--from", "run/model.safetensors", "--steps", 5, "--step", 3, "--seed", 3, "--out", "late"
+    )
+    assert code == 0
+    steps = [json.loads(line)["step"] for line in (place / "late" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [4, 5]
+    code, _, said = train("--data", "data", "--from", "tiny", "--steps", 5, "--step", 5, "--out", "never")
+    assert code > 0
+    assert "first_step" in said

@@ -13,6 +13,7 @@ from PIL import Image
 
 from anymask.dataset import ReadLimits, Record, index_shards, read_entry, read_folder, read_shards, read_source
 from anymask.errors import DatasetError
+from tests.training.drawn import draw_set
 
 
 def file_bytes(seed: int, kind: str) -> bytes:
@@ -360,3 +361,8 @@ def test_real_shards_hold_what_their_statistics_say(data_dir: Path) -> None:
         assert pixels.dtype == np.uint8
         assert all(labels.shape == pixels.shape[:2] for labels in maps)
         assert any(labels.max() > 0 for labels in maps)
+
+
+def test_a_folder_of_pictures_without_set_folders_is_one_set(tmp_path: Path) -> None:
+    draw_set(tmp_path / "holiday", 0, 2)
+    assert [record.name for record in read_folder(tmp_path / "holiday")] == ["holiday/0", "holiday/1"]

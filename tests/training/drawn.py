@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -70,3 +71,18 @@ def drawn_record(name: str, seed: int = 0, *, masks: int = 3, size: int = 64) ->
         cv2.circle(pixels, centre, radius, tuple(int(v) for v in rng.integers(120, 255, 3)), -1)
         cv2.circle(labels, centre, radius, label, -1)
     return Record(name, "drawn", png(pixels), (png(labels),))
+
+
+def draw_set(folder: Path, seed: int, count: int) -> None:
+    """Pictures of two coloured discs each, with their label maps, as one set."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        pixels = rng.integers(60, 100, (80, 100, 3), np.uint8)
+        labels = np.zeros((80, 100), np.uint8)
+        for region in (1, 2):
+            centre = (int(rng.integers(20, 80)), int(rng.integers(20, 60)))
+            cv2.circle(labels, centre, int(rng.integers(10, 18)), region, cv2.FILLED)
+            pixels[labels == region] = rng.integers(0, 256, 3)
+        cv2.imwrite(str(folder / f"{number}.webp"), pixels, [cv2.IMWRITE_WEBP_QUALITY, 101])
+        cv2.imwrite(str(folder / f"{number}.png"), labels)

@@ -7,7 +7,7 @@ import torch
 
 from anymask.errors import ConfigError
 from anymask.model.image_encoder import VitConfig
-from anymask.model.sam import tiny_config
+from anymask.model.sam import Sam, tiny_config
 from anymask.training.initial import imagenet_tiny, with_training_options
 from tests.model.test_sam import small_vit
 
@@ -26,7 +26,7 @@ def test_a_model_without_that_backbone_is_refused() -> None:
 
 
 def test_weights_get_what_a_recipe_says_of_training_alone() -> None:
-    model = small_vit()
+    model = Sam(small_vit())
     asked = replace(
         model.config,
         image_encoder=replace(VitConfig.named("vit_b"), drop_path=0.3, recompute=True),
@@ -36,6 +36,6 @@ def test_weights_get_what_a_recipe_says_of_training_alone() -> None:
     encoder = ready.config.image_encoder
     assert isinstance(encoder, VitConfig)
     assert (encoder.drop_path, encoder.recompute, ready.config.mask_decoder.dropout) == (0.3, True, 0.1)
-    assert encoder.dim == model.image_encoder.config.dim
+    assert encoder.dim == small_vit().image_encoder.dim
     assert all(torch.equal(value, ready.state_dict()[name]) for name, value in model.state_dict().items())
     assert with_training_options(ready, asked) is ready

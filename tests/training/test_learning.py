@@ -1,6 +1,7 @@
 """What learns, by name."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_each_choice_learns_part_of_what_the_one_before_learns(make: Callable[[]
     model = make()
     sets = [learning(model, learn) for learn in ("all", "upper", "neck", "decoder", "iou")]
     assert sets[0] == {name for name, _ in model.named_parameters()}
-    for more, less in zip(sets, sets[1:], strict=False):
+    for more, less in pairwise(sets):
         assert less < more
 
 

@@ -15,6 +15,7 @@ from anymask.model.weights import load
 from anymask.runs import RunFolder
 from anymask.training.batches import DataConfig
 from anymask.training.promptable import Phase, TrainConfig, Trainer
+from anymask.training.schedule import OptimizerConfig
 from tests.training.drawn import drawn_record, small_model, small_run
 
 RECORDS = [drawn_record(str(i), i) for i in range(6)]
@@ -55,7 +56,7 @@ def test_a_phase_without_a_size_has_the_models_own(tmp_path: Path) -> None:
 
 
 def test_a_run_from_weights_alone_goes_on_where_they_were_with_a_new_warm_up(tmp_path: Path) -> None:
-    config = small_run(steps=6)
+    config = small_run(steps=6, optimizer=OptimizerConfig(lr=1e-3, warmup_steps=2, milestones=()))
     whole = trainer_of(tmp_path / "whole", config)
     whole.train()
     late = trainer_of(tmp_path / "late", replace(config, first_step=4))

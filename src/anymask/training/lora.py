@@ -6,8 +6,6 @@ training begins at the model as it was; there is no further scale, the learning 
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -54,8 +52,11 @@ def merged(model: Sam) -> Sam:
     """`model` with its low-rank changes added to the weights they change; `model` itself when it has none."""
     if not any(parametrize.is_parametrized(module) for module in model.modules()):
         return model
-    copy = deepcopy(model)
-    for module in copy.modules():
+    # Not a copy of `model` whose changes are removed: copies share the classes that PyTorch changes for that.
+    state = {name: value for name, value in model.state_dict().items() if ".parametrizations." not in name}
+    for name, module in model.named_modules():
         if parametrize.is_parametrized(module):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
-    return copy
+            state[f"{name}.weight"] = module.weight.detach()
+    plain = Sam(model.config).to(model.device)
+    plain.load_state_dict(state)
+    return plain

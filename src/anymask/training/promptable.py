@@ -208,14 +208,17 @@ class Trainer(Loop[Sam]):
         """The embedding of the samples; without a graph, and from the cache, when the encoder does not learn."""
         if any(parameter.requires_grad for parameter in self.model.image_encoder.parameters()):
             return self.model.embed(self._images(samples))
-        with torch.no_grad():
-            if self._cache is None:
-                return self.model.embed(self._images(samples))
-            return ImageEmbedding.stack([self._embed_once(self._cache, sample) for sample in samples])
+        with torch.no_grad():  # one by one, so that it does not matter to a bit whether an embedding was kept
+            return ImageEmbedding.stack([self._embed_once(sample) for sample in samples])
 
-    def _embed_once(self, cache: EmbeddingCache, sample: Sample) -> ImageEmbedding:
+    def _embed_once(self, sample: Sample) -> ImageEmbedding:
+        def embed() -> ImageEmbedding:
+            return self.model.embed(self._images((sample,)))
+
+        if self._cache is None:
+            return embed()
         view = sample.pixels.tobytes() + repr((sample.pixels.shape, sample.content_hw)).encode()
-        return cache.get(view, self.model.device, lambda: self.model.embed(self._images((sample,))))
+        return self._cache.get(view, self.model.device, embed)
 
     def _images(self, samples: tuple[Sample, ...]) -> Tensor:
         """(B, 3, S, S) normalised; padding is zero after normalisation, as in `Sam.preprocess`."""

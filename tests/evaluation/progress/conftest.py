@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.progress.short_runs import draw_set, train_short_run
+from tests.evaluation.progress.short_runs import train_short_run
+from tests.training.drawn import draw_set
 
 
 @pytest.fixture(scope="session")

@@ -330,7 +330,7 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_refused_with_the_form_it_should_have(tmp_path: Path) -> None:
-    (tmp_path / "a.webp").write_bytes(PICTURE)
+    (tmp_path / "notes.txt").write_text("nothing to learn from")
     with pytest.raises(DatasetError, match="sub-folder"):
         list(read_folder(tmp_path))
 

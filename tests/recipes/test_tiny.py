@@ -1,4 +1,4 @@
-"""Recipes are complete, and the tiny one takes two real steps at a reduced size."""
+"""Recipes of promptable training are complete, and each takes two real steps at a reduced size."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from anymask.errors import ConfigError
+from anymask.model.tiny_encoder import TinyEncoderConfig
 from anymask.recipes import RECIPES, recipe
 from anymask.runs import RunFolder
 from anymask.training.initial import imagenet_tiny
@@ -18,7 +19,9 @@ def test_every_recipe_takes_two_real_steps_at_reduced_size(name: str, tmp_path: 
     full = recipe(name)
     phases = tuple(replace(phase, size=64, masks=2) for phase in full.phases)
     config = replace(full, steps=2, pictures=1, phases=phases, sheet_every=0, validate_every=0)
-    trainer = Trainer(config, [drawn_record("x", 1)], RunFolder.create(tmp_path, config), imagenet_tiny(config.model))
+    is_tiny = isinstance(config.model.image_encoder, TinyEncoderConfig)
+    initial = imagenet_tiny(config.model) if is_tiny else None
+    trainer = Trainer(config, [drawn_record("x", 1)], RunFolder.create(tmp_path, config), initial)
     trainer.train()
     assert trainer.step == 2
     assert trainer.skipped["non_finite_steps"] == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +12,9 @@ import numpy.typing as npt
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
 from anymask.images.augment import ViewConfig, random_view
+from anymask.training.ahead import Ahead
 from anymask.training.group import Group
+from anymask.training.order import RecordOrder
 
 
 class Records(Protocol):
@@ -81,16 +82,12 @@ class Batches:
             raise DatasetError("there are no training pictures; check the paths and the set names left out")
         self.records, self.config, self.pictures, self.seed = records, config, pictures, seed
         self.places = (group or Group()).share(pictures)
-        self._order: tuple[int, npt.NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
-        self._ahead: tuple[tuple[int, int, int], Future[Batch]] | None = None
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        self._order = RecordOrder(len(records), pictures=pictures, seed=seed)
+        self._ahead = Ahead[tuple[int, int, int], Batch](lambda key: self.make(*key))
 
     def position(self, step: int, item: int) -> int:
         """Index of the record that `step` sees as its `item`-th."""
-        epoch, place = divmod(step * self.pictures + item, len(self.records))
-        if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng((self.seed, epoch)).permutation(len(self.records)))
-        return int(self._order[1][place])
+        return self._order.position(step, item)
 
     def make(self, step: int, size: int, masks: int) -> Batch:
         """This process's share of the batch of `step` at input size `size`, at most `masks` masks a picture."""
@@ -108,18 +105,11 @@ class Batches:
 
     def get(self, step: int, size: int, masks: int, following: tuple[int, int, int] | None) -> Batch:
         """`make(step, size, masks)`, made ahead of need when the last call named it as `following`."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == (step, size, masks):
-            batch = ahead[1].result()
-        else:
-            batch = self.make(step, size, masks)
-        if following is not None:
-            self._ahead = (following, self._worker.submit(self.make, *following))
-        return batch
+        return self._ahead.get((step, size, masks), following)
 
     def close(self) -> None:
         """Stop the worker."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._ahead.close()
 
 
 def draw_sample(record: Record, size: int, masks: int, config: DataConfig, rng: np.random.Generator) -> Sample | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anymask.errors import ConfigError
-from anymask.images.augment import ViewConfig, random_view
+from anymask.images.augment import SquareConfig, ViewConfig, _square_crop, random_square, random_view
 
 
 def picture(height: int = 60, width: int = 90) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -131,3 +131,45 @@ def test_grey_views_have_no_colour() -> None:
 def test_bad_fields_are_refused_by_name(field: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
         ViewConfig(**field)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_square_view_is_filled_with_picture(seed: int) -> None:
+    pixels = np.full((50, 90, 3), 77, np.uint8)
+    view = random_square(pixels, 64, SquareConfig(), np.random.default_rng(seed))
+    assert view.shape == (64, 64, 3)
+    assert view.dtype == np.uint8
+    assert (view == 77).all()
+
+
+def test_square_crops_have_the_area_and_aspect_asked_for() -> None:
+    config = SquareConfig(area=(0.2, 0.5), aspect=(0.5, 2.0))
+    rng = np.random.default_rng(0)
+    crops = np.array([_square_crop(200, 300, config, rng) for _ in range(300)])
+    left, top, width, height = crops.T
+    assert (left >= 0).all()
+    assert (top >= 0).all()
+    assert (left + width <= 300).all()
+    assert (top + height <= 200).all()
+    areas = width * height / 60_000
+    assert 0.19 < areas.min() < 0.25 < 0.42 < areas.max() < 0.51
+    assert 0.49 < (width / height).min() < 0.8 < 1.3 < (width / height).max() < 2.02
+
+
+def test_of_a_strip_the_largest_square_in_the_middle_is_taken() -> None:
+    config = SquareConfig(area=(1.0, 1.0), aspect=(1.0, 1.0))
+    assert _square_crop(20, 100, config, np.random.default_rng(0)) == (40, 0, 20, 20)
+    assert _square_crop(100, 20, config, np.random.default_rng(0)) == (0, 40, 20, 20)
+
+
+def test_square_views_are_mirrored_as_often_as_asked() -> None:
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    pixels[:, :16] = 200
+    whole = SquareConfig(area=(1.0, 1.0), aspect=(1.0, 1.0), flip_probability=1.0)
+    np.testing.assert_array_equal(random_square(pixels, 32, whole, np.random.default_rng(0)), pixels[:, ::-1])
+
+
+@pytest.mark.parametrize("field", [{"area": (0.0, 1.0)}, {"aspect": (2.0, 1.0)}, {"flip_probability": 1.5}])
+def test_bad_fields_of_square_views_are_refused_by_name(field: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(field))):
+        SquareConfig(**field)

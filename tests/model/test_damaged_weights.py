@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from anymask.errors import WeightsError
 from anymask.model import weights
+from anymask.model.safe_file import content_digest
 from anymask.model.sam import Sam
 from anymask.model.weights import load, model_hash, save
 from tests.model.small_models import State, state_of
@@ -263,7 +264,7 @@ def claim(model: Sam, path: Path, **changes: object) -> None:
         else:
             plain[part] = value
     notes = {"format": "pt", "config": json.dumps(plain)}
-    notes["content_sha256"] = weights._content_digest(notes, state)
+    notes["content_sha256"] = content_digest(notes, state)
     save_file(state, path, notes)
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from anymask.errors import ConfigError, InputError
-from anymask.model.image_encoder import VitConfig, VitEncoder
+from anymask.model.image_encoder import VitConfig, VitEncoder, resize_positions
 
 SMALL = VitConfig(dim=48, depth=3, heads=4, global_blocks=(1,), window=5, out_dim=16, native_size=128)
 
@@ -133,3 +133,20 @@ def test_memory_of_inference_does_not_grow_with_a_score_matrix_of_the_grid() -> 
         model(images)
     largest = max((event.self_cpu_memory_usage for event in profile.events()), default=0)
     assert 0 < largest < 2304 * 2304 * 4
+
+
+def test_tokens_from_anywhere_attend_to_each_other_alike_kept_or_recomputed() -> None:
+    tokens = torch.randn(2, 5, 48)
+    plain = encoder().transform_plainly(tokens)
+    again = encoder(dataclasses.replace(SMALL, recompute=True)).transform_plainly(tokens)
+    shuffled = encoder().transform_plainly(tokens[:, [3, 1, 4, 0, 2]])
+    assert plain.shape == tokens.shape
+    torch.testing.assert_close(again, plain)
+    torch.testing.assert_close(shuffled, plain[:, [3, 1, 4, 0, 2]], atol=1e-5, rtol=1e-4)
+
+
+def test_a_position_table_for_its_own_grid_is_given_as_it_is() -> None:
+    table = torch.randn(1, 4, 4, 8)
+    assert resize_positions(table, (4, 4)) is table
+    assert resize_positions(table, (6, 3)).shape == (1, 6, 3, 8)
+    torch.testing.assert_close(resize_positions(torch.ones(1, 4, 4, 8), (7, 7)), torch.ones(1, 7, 7, 8))

@@ -102,3 +102,12 @@ def test_the_cache_form_is_left_to_float32_without_gradients() -> None:
         assert prefers_cache_path(x)
         assert not prefers_cache_path(x.bfloat16())
         assert not prefers_cache_path(x.to("meta"))
+
+
+def test_without_groups_tokens_attend_as_in_one_window_whose_tables_are_zero() -> None:
+    module, x = attention(4), torch.randn(2, 12, DIM)
+    plain = module(x, None)
+    assert not torch.allclose(plain, module(x, whole_grid((3, 4))), atol=1e-3)
+    module.rel_pos_h.zero_()
+    module.rel_pos_w.zero_()
+    torch.testing.assert_close(plain, module(x, whole_grid((3, 4))), atol=1e-5, rtol=1e-4)

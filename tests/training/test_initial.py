@@ -1,14 +1,17 @@
 """Where weights start."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from anymask.errors import ConfigError
-from anymask.model.image_encoder import VitConfig
+from anymask.errors import ConfigError, WeightsError
+from anymask.model.encoder_weights import save_encoder
+from anymask.model.image_encoder import VitConfig, VitEncoder
 from anymask.model.sam import Sam, tiny_config
-from anymask.training.initial import imagenet_tiny, with_training_options
+from anymask.training.initial import imagenet_tiny, sam_from_mae, with_training_options
 from tests.model.test_sam import small_vit
 
 
@@ -39,3 +42,60 @@ def test_weights_get_what_a_recipe_says_of_training_alone() -> None:
     assert encoder.dim == small_vit().image_encoder.dim
     assert all(torch.equal(value, ready.state_dict()[name]) for name, value in model.state_dict().items())
     assert with_training_options(ready, asked) is ready
+
+
+def pretrained(path: Path, **changes: object) -> VitEncoder:
+    """The encoder of `small_vit` (native size 64) as pre-training leaves it, at another size."""
+    torch.manual_seed(5)
+    fields: dict[str, object] = {"dim": 32, "depth": 2, "heads": 2, "global_blocks": (), "native_size": 96}
+    encoder = VitEncoder(VitConfig(**(fields | changes)))
+    save_encoder(encoder, path)
+    return encoder
+
+
+def test_a_model_starts_with_the_pretrained_encoder_and_the_rest_follows_the_seed(tmp_path: Path) -> None:
+    encoder = pretrained(tmp_path / "mae.safetensors")
+    first, same, other = (sam_from_mae(tmp_path / "mae.safetensors", small_vit(), seed) for seed in (1, 1, 2))
+    learned, given = encoder.state_dict(), first.image_encoder.state_dict()
+    for name in ("patch_embed.proj.weight", "blocks.1.attn.qkv.bias", "blocks.0.mlp.lin2.weight"):
+        assert torch.equal(given[name], learned[name])
+    assert not any(given[name].any() for name in given if "rel_pos" in name)
+    for name in ("image_encoder.neck.0.weight", "mask_decoder.mask_tokens.weight"):
+        assert torch.equal(first.state_dict()[name], same.state_dict()[name])
+        assert not torch.equal(first.state_dict()[name], other.state_dict()[name])
+    assert first.config == small_vit()
+
+
+def test_the_position_table_is_interpolated_to_the_models_grid(tmp_path: Path) -> None:
+    encoder = pretrained(tmp_path / "mae.safetensors")
+    positions = sam_from_mae(tmp_path / "mae.safetensors", small_vit()).state_dict()["image_encoder.pos_embed"]
+    expected = F.interpolate(encoder.pos_embed.permute(0, 3, 1, 2), (4, 4), mode="bicubic", align_corners=False)
+    torch.testing.assert_close(positions, expected.permute(0, 2, 3, 1))
+
+
+def test_where_blocks_are_global_the_model_embeds_as_the_plain_transformer_did(tmp_path: Path) -> None:
+    encoder = pretrained(tmp_path / "mae.safetensors", native_size=64)
+    config = small_vit()
+    assert isinstance(config.image_encoder, VitConfig)
+    plain = replace(config, image_encoder=replace(config.image_encoder, global_blocks=(0, 1)))
+    model = sam_from_mae(tmp_path / "mae.safetensors", plain)
+    assert isinstance(model.image_encoder, VitEncoder)
+    images = torch.randn(1, 3, 64, 64)
+    tokens = encoder.transform_plainly((encoder.patch_embed(images) + encoder.pos_embed).flatten(1, 2))
+    expected = model.image_encoder.neck(tokens.transpose(1, 2).reshape(1, 32, 4, 4))
+    torch.testing.assert_close(model.image_encoder(images).main, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("change", [{"depth": 3}, {"dim": 48}, {"heads": 4}, {"mlp_ratio": 2}])
+def test_an_encoder_of_another_size_is_refused_naming_both(tmp_path: Path, change: dict[str, int]) -> None:
+    pretrained(tmp_path / "mae.safetensors", **change)
+    said = {"depth": 2, "dim": 32, "heads": 2, "mlp_ratio": 4} | change
+    held = f"{said['depth']} blocks of {said['dim']} channels, {said['heads']} heads, MLP ratio {said['mlp_ratio']}"
+    with pytest.raises(WeightsError, match=f"{held}; .* 2 blocks of 32 channels, 2 heads, MLP ratio 4: choose"):
+        sam_from_mae(tmp_path / "mae.safetensors", small_vit())
+
+
+def test_a_model_without_a_vision_transformer_is_refused(tmp_path: Path) -> None:
+    pretrained(tmp_path / "mae.safetensors")
+    with pytest.raises(ConfigError, match="TinyEncoderConfig"):
+        sam_from_mae(tmp_path / "mae.safetensors", tiny_config())

@@ -14,7 +14,7 @@ from typing import Annotated, cast
 
 import typer
 
-from anymask.cli import console, dataset, evaluate, export, models, runs, segment, train
+from anymask.cli import console, dataset, evaluate, export, models, pretrain, runs, segment, train
 from anymask.errors import AnymaskError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command("segment")(segment.segment)
 app.command("models")(models.models)
 app.command("export")(export.export)
+app.command("pretrain")(pretrain.pretrain)
 app.command("train")(train.train)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(evaluate.app, name="evaluate")

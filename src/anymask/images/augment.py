@@ -14,6 +14,8 @@ Pixels = npt.NDArray[np.uint8]
 LabelMap = npt.NDArray[np.uint16]
 View = tuple[Pixels, list[LabelMap], tuple[int, int]]
 """Pixels (S, S, 3) uint8, label maps (S, S) uint16, and the height and width that the picture itself takes."""
+_TRIES = 10
+"""Crops drawn before the one in the middle is taken."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +66,53 @@ class ViewConfig:
             raise ConfigError(f"ViewConfig.jitter must be an increasing pair above 0, got {(low, high)}")
         if not 0 <= self.colour < 1:
             raise ConfigError(f"ViewConfig.colour must be in [0, 1), got {self.colour}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SquareConfig:
+    """Which square views are drawn; the defaults are those of MAE (He et al. 2021, arXiv 2111.06377)."""
+
+    area: tuple[float, float] = (0.2, 1.0)
+    """Range of a crop's area as a share of the picture's."""
+    aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    """Range (log-uniform) of a crop's width over its height, before it is made square."""
+    flip_probability: float = 0.5
+    """Share of views mirrored left to right."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.area[0] <= self.area[1] <= 1:
+            raise ConfigError(f"SquareConfig.area must be an increasing pair in (0, 1], got {self.area}")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise ConfigError(f"SquareConfig.aspect must be an increasing pair above 0, got {self.aspect}")
+        if not 0 <= self.flip_probability <= 1:
+            raise ConfigError(f"SquareConfig.flip_probability must be in [0, 1], got {self.flip_probability}")
+
+
+def random_square(pixels: Pixels, size: int, config: SquareConfig, rng: np.random.Generator) -> Pixels:
+    """(size, size, 3) uint8: a random crop of the (H, W, 3) picture stretched to a square, nothing padded.
+
+    A crop that does not fit the picture is drawn again; after ten times the largest crop of an allowed aspect in the
+    middle is taken, as the common "random resized crop" does.
+    """
+    left, top, width, height = _square_crop(pixels.shape[0], pixels.shape[1], config, rng)
+    crop = pixels[top : top + height, left : left + width]
+    if rng.random() < config.flip_probability:
+        crop = crop[:, ::-1]
+    method = cv2.INTER_AREA if max(width, height) > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(np.ascontiguousarray(crop), (size, size), interpolation=method), np.uint8)
+
+
+def _square_crop(height: int, width: int, config: SquareConfig, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Left, top, width and height in original pixels."""
+    for _ in range(_TRIES):
+        area = height * width * rng.uniform(*config.area)
+        aspect = float(np.exp(rng.uniform(*np.log(config.aspect))))
+        crop_w, crop_h = round(float(np.sqrt(area * aspect))), round(float(np.sqrt(area / aspect)))
+        if 0 < crop_w <= width and 0 < crop_h <= height:
+            return int(rng.integers(width - crop_w + 1)), int(rng.integers(height - crop_h + 1)), crop_w, crop_h
+    aspect = min(max(width / height, config.aspect[0]), config.aspect[1])
+    crop_w, crop_h = min(width, max(1, round(height * aspect))), min(height, max(1, round(width / aspect)))
+    return (width - crop_w) // 2, (height - crop_h) // 2, crop_w, crop_h
 
 
 def random_view(pixels: Pixels, maps: list[LabelMap], size: int, config: ViewConfig, rng: np.random.Generator) -> View:

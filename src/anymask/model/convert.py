@@ -13,9 +13,8 @@ from anymask.errors import ConfigError, WeightsError
 from anymask.model.image_encoder import VitConfig
 from anymask.model.mask_decoder import MaskDecoderConfig
 from anymask.model.prompt_encoder import PromptEncoderConfig
+from anymask.model.safe_file import State
 from anymask.model.sam import SamConfig
-
-State = dict[str, Tensor]
 
 _HUGGING_FACE_NAMES: tuple[tuple[str, str], ...] = (
     (r"vision_encoder\.patch_embed\.projection\.", "image_encoder.patch_embed.proj."),

@@ -112,8 +112,8 @@ class VitBlock(nn.Module):
         self.norm2 = nn.LayerNorm(config.dim, eps=1e-6)
         self.mlp = VitMlp(config.dim, config.dim * config.mlp_ratio)
 
-    def forward(self, x: Tensor, groups: tuple[WindowGroup, ...]) -> Tensor:
-        """(B, N, C) in the order of `groups` -> the same shape and order."""
+    def forward(self, x: Tensor, groups: tuple[WindowGroup, ...] | None) -> Tensor:
+        """(B, N, C) in the order of `groups` -> the same shape and order; None as in `transform_plainly`."""
         x = x + self._drop(self.attn(self.norm1(x), groups))
         return x + self._drop(self.mlp(self.norm2(x)))
 
@@ -192,16 +192,35 @@ class VitEncoder(nn.Module):
             groups = everything if block.is_global else layout.groups
             if in_cache:
                 block.update_in_place(x[0], groups)
-            elif self.config.recompute and torch.is_grad_enabled():
-                x = checkpoint(block, x, groups, use_reentrant=False)
             else:
-                x = block(x, groups)
+                x = self._run(block, x, groups)
         return x if is_raster else x.index_select(1, back)
 
+    def transform_plainly(self, tokens: Tensor) -> Tensor:
+        """All blocks on (B, N, C) tokens from anywhere in the image: every token attends to every other, and relative
+        positions take no part. It equals what `forward` does where all blocks are global and their tables zero.
+        """
+        for block in self.blocks:
+            tokens = self._run(block, tokens, None)
+        return tokens
+
+    def _run(self, block: nn.Module, x: Tensor, groups: tuple[WindowGroup, ...] | None) -> Tensor:
+        """One block, its activations kept or computed again as configured."""
+        out: Tensor
+        if self.config.recompute and torch.is_grad_enabled():
+            out = checkpoint(block, x, groups, use_reentrant=False)
+        else:
+            out = block(x, groups)
+        return out
+
     def _position(self, grid_hw: tuple[int, int]) -> Tensor:
-        """(1, h, w, C) absolute position embedding, bicubic where the grid is not the native one (as ViTDet)."""
-        if tuple(self.pos_embed.shape[1:3]) == grid_hw:
-            return self.pos_embed
-        table = self.pos_embed.float().permute(0, 3, 1, 2)
-        resized = F.interpolate(table, grid_hw, mode="bicubic", align_corners=False)
-        return resized.permute(0, 2, 3, 1).to(self.pos_embed.dtype)
+        """(1, h, w, C) absolute position embedding for the grid."""
+        return resize_positions(self.pos_embed, grid_hw)
+
+
+def resize_positions(table: Tensor, grid_hw: tuple[int, ...]) -> Tensor:
+    """The (1, h, w, C) absolute position table for `grid_hw`, bicubic where it is for another grid (as ViTDet)."""
+    if tuple(table.shape[1:3]) == grid_hw:
+        return table
+    resized = F.interpolate(table.float().permute(0, 3, 1, 2), grid_hw, mode="bicubic", align_corners=False)
+    return resized.permute(0, 2, 3, 1).to(table.dtype)

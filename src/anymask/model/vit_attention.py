@@ -46,9 +46,16 @@ class VitAttention(nn.Module):
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, dim // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, dim // heads))
 
-    def forward(self, x: Tensor, groups: tuple[WindowGroup, ...]) -> Tensor:
-        """(B, N, C) in the order of `groups` -> (B, N, C); each token attends inside its window."""
+    def forward(self, x: Tensor, groups: tuple[WindowGroup, ...] | None) -> Tensor:
+        """(B, N, C) in the order of `groups` -> (B, N, C); each token attends inside its window.
+
+        Without groups each attends to all, wherever they are in the image: relative positions take no part.
+        """
         qkv = self.qkv(x)
+        if groups is None:
+            q, k, v = qkv.reshape(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, heads, N, d) each
+            mixed: Tensor = self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+            return mixed
         parts = [self._attend(qkv[:, group.start : group.stop], group) for group in groups]
         out: Tensor = self.proj(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
         return out

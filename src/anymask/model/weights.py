@@ -6,7 +6,6 @@ before a model is handed out, and there is no second, laxer way when one of the 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -19,27 +18,37 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from anymask.errors import AnymaskError, ConfigError, WeightsError
-from anymask.model.convert import State, config_of_hugging_face, infer_config, rename_hugging_face
+from anymask.model.convert import config_of_hugging_face, infer_config, rename_hugging_face
 from anymask.model.download import Progress, fetch
+from anymask.model.encoder_weights import refuse_encoder
 from anymask.model.registry import WeightsEntry, entry_named, registry
+from anymask.model.safe_file import (
+    DIGEST,
+    DTYPES,
+    State,
+    check_depths,
+    check_digest,
+    check_finite,
+    check_shapes,
+    content_digest,
+    read_safe,
+    write_safe,
+)
 from anymask.model.sam import Sam, SamConfig
 from anymask.runs import from_plain, to_plain
 
 __all__ = ["Progress", "WeightsEntry", "cache_directory", "load", "model_hash", "registry", "save"]
 
-DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 _PICKLED, _SAFE = (".pth", ".pt", ".bin"), (".safetensors",)
 _UNREADABLE = (
     *(RuntimeError, OSError, ValueError, EOFError, KeyError, IndexError, TypeError, AttributeError),
     zipfile.BadZipFile,
 )
 """What torch.load raises for files that are damaged rather than unsafe."""
-_CONFIG, _DIGEST = "config", "content_sha256"
+_CONFIG = "config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +95,11 @@ def save(model: Sam, path: Path | str, metadata: Mapping[str, str] | None = None
     Raises: WeightsError when the file cannot be written, or a parameter is not finite or too large for float16.
     """
     path = Path(path)
-    state = {name: tensor.detach().to("cpu").contiguous() for name, tensor in model.state_dict().items()}
+    state = dict(model.state_dict())
     if half:
         parameters = {name for name, _ in model.named_parameters()}
         state = {name: tensor.half() if name in parameters else tensor for name, tensor in state.items()}
-    _check_finite(state, f"{path} not written")
-    notes = {**(metadata or {}), "format": "pt", _CONFIG: json.dumps(to_plain(model.config))}
-    notes[_DIGEST] = _content_digest(notes, state)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        save_file(state, temporary, notes)
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot write {path}: {error}; what was there before is unchanged") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_safe(path, state, {**(metadata or {}), _CONFIG: json.dumps(to_plain(model.config))})
 
 
 def model_hash(model: Sam) -> str:
@@ -110,7 +107,7 @@ def model_hash(model: Sam) -> str:
 
     The same weights in another dtype are another model: their embeddings differ.
     """
-    return _content_digest({_CONFIG: json.dumps(to_plain(model.config))}, model.state_dict())
+    return content_digest({_CONFIG: json.dumps(to_plain(model.config))}, model.state_dict())
 
 
 def cache_directory(cache_dir: Path | str | None = None) -> Path:
@@ -162,12 +159,12 @@ def _embedded(entry: WeightsEntry) -> Path:
 
 def _read_file(path: Path) -> _Checkpoint:
     if path.suffix in _SAFE:
-        state, notes = _read_safetensors(path)
-        if _CONFIG not in notes and _DIGEST not in notes:
+        state, notes = read_safe(path)
+        refuse_encoder(path, notes)
+        if _CONFIG not in notes and DIGEST not in notes:
             return _Checkpoint(_infer(state, path), state, str(path))
-        if notes.get(_DIGEST) != _content_digest({k: v for k, v in notes.items() if k != _DIGEST}, state):
-            raise WeightsError(f"{path} does not hash to the sha256 it carries; it is damaged: get it again")
-        return _Checkpoint(_parse_config(notes[_CONFIG], state, path), state, str(path))
+        check_digest(path, state, notes)
+        return _Checkpoint(_parse_config(notes.get(_CONFIG, ""), state, path), state, str(path))
     if path.suffix in _PICKLED:
         state = _read_pickle(path)
         return _Checkpoint(_infer(state, path), state, str(path))
@@ -221,16 +218,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _read_safe_state(path: Path) -> State:
-    return _read_safetensors(path)[0]
-
-
-def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file: {error}; get it again") from error
+    return read_safe(path)[0]
 
 
 def _read_pickle(path: Path) -> State:
@@ -265,18 +253,10 @@ def _parse_config(text: str, state: State, path: Path) -> SamConfig:
     """The configuration stored in a file; its depths are bounded by the file before anything is built from it."""
     try:
         plain = json.loads(text)
-        _check_depths(plain, len(state))
+        check_depths(plain, len(state))
         return from_plain(SamConfig, plain)
     except (ValueError, RecursionError, TypeError, ZeroDivisionError, AnymaskError) as error:
         raise WeightsError(f"{path} carries a configuration that cannot be used: {error}") from error
-
-
-def _check_depths(plain: Any, most: int) -> None:
-    if isinstance(plain, Mapping):
-        for key, value in plain.items():
-            if "depth" in key and isinstance(value, int) and value > most:
-                raise ConfigError(f"{key} is {value}, the file has {most} tensors")
-            _check_depths(value, most)
 
 
 def _build(checkpoint: _Checkpoint) -> Sam:
@@ -288,42 +268,8 @@ def _build(checkpoint: _Checkpoint) -> Sam:
             expected = {name: tensor.shape for name, tensor in Sam(checkpoint.config).state_dict().items()}
     except (RuntimeError, ValueError, TypeError, ZeroDivisionError, OverflowError, AssertionError) as error:
         raise WeightsError(f"{origin}: its configuration makes no model: {error}") from error
-    _check_shapes(state, expected, origin)
-    _check_finite(state, origin)
+    check_shapes(state, expected, origin)
+    check_finite(state, origin)
     model = Sam(checkpoint.config)
     model.load_state_dict(state)
     return model.eval()
-
-
-def _check_shapes(state: State, expected: Mapping[str, torch.Size], origin: str) -> None:
-    missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
-    wrong = [
-        f"{name} is {tuple(state[name].shape)} instead of {tuple(shape)}"
-        for name, shape in expected.items()
-        if name in state and state[name].shape != shape
-    ]
-    kinds = [name for name, tensor in state.items() if name in expected and tensor.dtype not in DTYPES]
-    problems = (("missing", missing), ("unknown", unknown), ("of another shape", wrong), ("not float", kinds))
-    told = [
-        f"{len(names)} {word} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-        for word, names in problems
-        if names
-    ]
-    if told:
-        raise WeightsError(f"{origin} does not fit its model: of {len(expected)} tensors, {'; '.join(told)}")
-
-
-def _check_finite(state: Mapping[str, Tensor], origin: str) -> None:
-    bad = [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
-    if bad:
-        raise WeightsError(f"{origin}: {len(bad)} tensors hold NaN or infinity (such as {bad[0]}); they are refused")
-
-
-def _content_digest(notes: Mapping[str, str], state: Mapping[str, Tensor]) -> str:
-    """Hex sha256 of texts and tensors, names, dtypes and shapes included, in the order of their names."""
-    digest = hashlib.sha256(json.dumps(sorted(notes.items())).encode())
-    for name in sorted(state):
-        tensor = state[name].detach().to("cpu").contiguous()
-        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

@@ -1,7 +1,7 @@
 """Complete, named configurations; no logic.
 
 Takes: a name.
-Gives: one complete `TrainConfig`.
+Gives: one complete `TrainConfig` or `PretrainConfig`.
 Next: `cli/` runs it.
 """
 
@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from anymask.errors import ConfigError
 from anymask.recipes.finetune import finetune_all, finetune_decoder, finetune_lora, finetune_neck
+from anymask.recipes.mae import mae_small, mae_vit_b, mae_vit_h, mae_vit_l
+from anymask.recipes.small import small_vit
 from anymask.recipes.tiny import tiny, tiny_iou, tiny_longer, tiny_loop_start
 from anymask.recipes.vit import single_output, vit_b, vit_h, vit_l
+from anymask.training.mae import PretrainConfig
 from anymask.training.promptable import TrainConfig
 
 
@@ -29,6 +32,7 @@ RECIPES: dict[str, Recipe] = {
     "tiny_longer": Recipe(tiny_longer, "tiny"),
     "tiny_iou": Recipe(tiny_iou, "tiny"),
     "tiny_loop_start": Recipe(tiny_loop_start, "imagenet"),
+    "small_vit": Recipe(small_vit, "random"),
     "vit_b": Recipe(vit_b, "random"),
     "vit_l": Recipe(vit_l, "random"),
     "vit_h": Recipe(vit_h, "random"),
@@ -39,10 +43,17 @@ RECIPES: dict[str, Recipe] = {
     "finetune_all": Recipe(finetune_all, "tiny"),
 }
 """Every recipe by the name that `anymask train --recipe` takes."""
+PRETRAIN_RECIPES: dict[str, Callable[[], PretrainConfig]] = {
+    "mae_small": mae_small,
+    "mae_vit_b": mae_vit_b,
+    "mae_vit_h": mae_vit_h,
+    "mae_vit_l": mae_vit_l,
+}
+"""Every recipe by the name that `anymask pretrain --recipe` takes."""
 
 
 def recipe(name: str) -> TrainConfig:
-    """The configuration of that name.
+    """The configuration of that name for promptable training.
 
     Raises: ConfigError for an unknown name, listing the known ones.
     """
@@ -50,10 +61,20 @@ def recipe(name: str) -> TrainConfig:
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name, with its start.
+    """The recipe of that name for promptable training, with its start.
 
     Raises: ConfigError for an unknown name, listing the known ones.
     """
     if name not in RECIPES:
         raise ConfigError(f"unknown recipe {name!r}; known are {', '.join(sorted(RECIPES))}")
     return RECIPES[name]
+
+
+def pretrain_recipe(name: str) -> PretrainConfig:
+    """The configuration of that name for pre-training.
+
+    Raises: ConfigError for an unknown name, listing the known ones.
+    """
+    if name not in PRETRAIN_RECIPES:
+        raise ConfigError(f"unknown recipe {name!r}; known are {', '.join(sorted(PRETRAIN_RECIPES))}")
+    return PRETRAIN_RECIPES[name]()

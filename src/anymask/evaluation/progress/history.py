@@ -93,7 +93,7 @@ class History:
             return None
         if self.is_finished:
             return 0.0
-        areas = _areas(self.config.get("phases"), self.steps)
+        areas = _areas(self.config, self.steps)
         return pace * float((areas[self.step :] / areas[self.step - 1]).sum())
 
     @property
@@ -194,13 +194,14 @@ def _recent(curve: Curve, step: int) -> npt.NDArray[np.float64]:
     return curve.values[min(first, until - 1) : until]
 
 
-def _areas(phases: Any, steps: int) -> npt.NDArray[np.float64]:
-    """(steps,) pixels of the input at every step; ones where the configuration knows no phases with sizes."""
+def _areas(config: Mapping[str, Any], steps: int) -> npt.NDArray[np.float64]:
+    """(steps,) pixels of the input at every step, as the phases say; a phase without a size has the model's own."""
     areas = np.ones(steps)
+    own = config.get("model", {}).get("input_size", 1)
     begun = 0
-    for phase in phases if isinstance(phases, list) else []:
+    for phase in config.get("phases", []):
         end = math.ceil(phase.get("until", 1.0) * steps)
-        areas[begun:end] = float(phase.get("size", 1)) ** 2
+        areas[begun:end] = float(phase.get("size") or own) ** 2
         begun = end
     return areas
 

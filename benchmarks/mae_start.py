@@ -4,14 +4,13 @@ python benchmarks/mae_start.py --data 'train-*.tar' --validate val.tar --mae run
 
 Both runs see the same pictures, masks and clicks in the same order. Each goes on where it was when the command is given
 again. The scores are the quick ones that `anymask train --validate` logs, on at most 64 pictures; for error bars give
-both weights to `anymask evaluate points`.
+both weights to `anymask evaluate points`. The curves are printed and kept in OUT/mae_start.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -19,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from anymask.cli.main import main as anymask
 from anymask.runs import RunFolder
-from benchmarks.harness import RESULTS, machine
+from benchmarks.harness import machine
 
 MEASURES = ("click", "box")
 Curve = dict[int, dict[str, float]]
@@ -45,10 +44,8 @@ def main(arguments: list[str]) -> int:
             return code
     curves = {name: curve(RunFolder(asked.out / name)) for name in ("random", "mae")}
     print(table(curves["random"], curves["mae"]))
-    folder = RESULTS / re.sub(r"[^a-z0-9]+", "-", machine().lower()).strip("-")
-    folder.mkdir(parents=True, exist_ok=True)
     result = {"name": "mae_start", "machine": machine(), "recipe": asked.recipe, **curves}
-    (folder / "mae_start.json").write_text(json.dumps(result, indent=1) + "\n")
+    (asked.out / "mae_start.json").write_text(json.dumps(result, indent=1) + "\n")
     return 0
 
 

@@ -323,6 +323,8 @@ class Pretrainer(Loop[MaskedAutoencoder]):
         return {}
 
     def draw(self, path: Path) -> None:
+        """Write what the last step saw and filled in; a hidden patch's own mean and deviation, which the loss takes
+        out, are put back."""
         if self._seen is None:
             return
         views, predicted = self._seen

@@ -115,3 +115,11 @@ def test_bad_fields_are_refused_by_name() -> None:
         SamConfig(image_encoder=VitConfig(), input_size=100)
     with pytest.raises(ConfigError, match=r"mask_decoder\.dim"):
         SamConfig(image_encoder=VitConfig(), mask_decoder=MaskDecoderConfig(dim=128))
+
+
+def test_pictures_padded_before_are_normalised_as_those_padded_after() -> None:
+    torch.manual_seed(0)
+    model = Sam(small_vit()).eval()
+    pixels = torch.randint(0, 256, (1, 3, 40, 64)).float()
+    padded = torch.nn.functional.pad(pixels, (0, 0, 0, 24))
+    assert torch.equal(model.normalise_padded(padded, [(40, 64)]), model.preprocess(pixels))

@@ -14,7 +14,7 @@ from typing import Annotated, cast
 
 import typer
 
-from anymask.cli import console, dataset, evaluate, export, models, pretrain, runs, segment, train
+from anymask.cli import console, dataset, distill, evaluate, export, models, pretrain, runs, segment, train
 from anymask.errors import AnymaskError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command("models")(models.models)
 app.command("export")(export.export)
 app.command("pretrain")(pretrain.pretrain)
 app.command("train")(train.train)
+app.command("distill")(distill.distill)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(runs.app, name="runs")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from anymask.dataset.index import RecordIndex
+    from anymask.model.sam import Sam
     from anymask.runs import RunFolder
     from anymask.training.group import Group
     from anymask.training.loop import Hooks, Loop
@@ -153,6 +154,17 @@ def start_facts(records: RecordIndex, device: str, group: Group) -> dict[str, An
         facts["gpu"] = torch.cuda.get_device_name(device)
     facts["sets"] = records.pictures_of_sets()
     return facts
+
+
+def quick_scores(model: Sam, records: RecordIndex) -> dict[str, float]:
+    """The quick score; "score" is the mean of click and box."""
+    from anymask.errors import DatasetError
+    from anymask.evaluation.quick import quick_score
+
+    scores = quick_score(model, records)
+    if "click" not in scores:
+        raise DatasetError("no picture of --validate has a region to ask for; give other data")
+    return scores | {"score": (scores["click"] + scores["box"]) / 2}
 
 
 def run_loop(

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anymask.cli.options import DEVICE, JSON, expand_paths, load_model
-from anymask.cli.running import begin_run, find_run, leader_first, move_to, run_loop, start_facts
+from anymask.cli.running import begin_run, find_run, leader_first, move_to, quick_scores, run_loop, start_facts
 from anymask.errors import ConfigError
 
 if TYPE_CHECKING:
-    from anymask.dataset.index import RecordIndex
     from anymask.model.sam import Sam
     from anymask.runs import RunFolder
     from anymask.training.mixture import SetWeight
@@ -149,7 +148,7 @@ def train(
             trainer,
             facts,
             verb="train",
-            validate=None if scored is None else lambda model: _score(model, scored),
+            validate=None if scored is None else lambda model: quick_scores(model, scored),
             finish=lambda: _keep_card(trainer),
             tensorboard=tensorboard,
             as_json=json,
@@ -225,17 +224,6 @@ def _initial(start: str, config: TrainConfig) -> Sam:
         return sam_from_mae(start, config.model, config.seed)
     model = with_training_options(load_model(start, "cpu"), config.model)
     return with_mask_quality(model) if config.learn == "iou" else model
-
-
-def _score(model: Sam, records: RecordIndex) -> dict[str, float]:
-    """The quick score; "score" is the mean of click and box."""
-    from anymask.errors import DatasetError
-    from anymask.evaluation.quick import quick_score
-
-    scores = quick_score(model, records)
-    if "click" not in scores:
-        raise DatasetError("no picture of --validate has a region to ask for; give other data")
-    return scores | {"score": (scores["click"] + scores["box"]) / 2}
 
 
 def _keep_card(trainer: Trainer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -146,6 +147,14 @@ class Sam(nn.Module):
         # float32 whatever the model's dtype: bfloat16 cannot hold 0..255 minus the mean.
         normal = (pixels.to(self.device, torch.float32) - self.pixel_mean.float()) / self.pixel_std.float()
         return normal.to(self.dtype)
+
+    def normalise_padded(self, pixels: Tensor, content_hw: Sequence[tuple[int, int]]) -> Tensor:
+        """(B, 3, S, S) RGB 0..255, padded already; each picture takes `content_hw` of it -> as `preprocess`."""
+        images = self.normalise(pixels)
+        for image, (height, width) in zip(images, content_hw, strict=True):
+            image[:, height:] = 0
+            image[:, :, width:] = 0
+        return images
 
     def embed(self, images: Tensor) -> ImageEmbedding:
         """(B, 3, S, S) from `preprocess` -> the embedding of B images."""

@@ -1,7 +1,7 @@
 """Complete, named configurations; no logic.
 
 Takes: a name.
-Gives: one complete `TrainConfig` or `PretrainConfig`.
+Gives: one complete `TrainConfig`, `PretrainConfig` or `DistillConfig`.
 Next: `cli/` runs it.
 """
 
@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anymask.errors import ConfigError
+from anymask.recipes.distill import distill_tiny
 from anymask.recipes.finetune import finetune_all, finetune_decoder, finetune_lora, finetune_neck
 from anymask.recipes.mae import mae_small, mae_vit_b, mae_vit_h, mae_vit_l
 from anymask.recipes.small import small_vit
 from anymask.recipes.tiny import tiny, tiny_iou, tiny_longer, tiny_loop_start
 from anymask.recipes.vit import single_output, vit_b, vit_h, vit_l
+from anymask.training.distill import DistillConfig
 from anymask.training.mae import PretrainConfig
 from anymask.training.promptable import TrainConfig
 
@@ -50,6 +52,8 @@ PRETRAIN_RECIPES: dict[str, Callable[[], PretrainConfig]] = {
     "mae_vit_l": mae_vit_l,
 }
 """Every recipe by the name that `anymask pretrain --recipe` takes."""
+DISTILL_RECIPES: dict[str, Callable[[], DistillConfig]] = {"distill_tiny": distill_tiny}
+"""Every recipe by the name that `anymask distill --recipe` takes."""
 
 
 def recipe(name: str) -> TrainConfig:
@@ -78,3 +82,13 @@ def pretrain_recipe(name: str) -> PretrainConfig:
     if name not in PRETRAIN_RECIPES:
         raise ConfigError(f"unknown recipe {name!r}; known are {', '.join(sorted(PRETRAIN_RECIPES))}")
     return PRETRAIN_RECIPES[name]()
+
+
+def distill_recipe(name: str) -> DistillConfig:
+    """The configuration of that name for distillation.
+
+    Raises: ConfigError for an unknown name, listing the known ones.
+    """
+    if name not in DISTILL_RECIPES:
+        raise ConfigError(f"unknown recipe {name!r}; known are {', '.join(sorted(DISTILL_RECIPES))}")
+    return DISTILL_RECIPES[name]()

@@ -1,7 +1,7 @@
 """The loop under every kind of training: step, look, save; killed anywhere, it goes on to the same bits.
 
 What is learned from what is said by the kinds: `promptable.Trainer` (prompts to masks), `mae.Pretrainer` (an encoder
-from pictures alone).
+from pictures alone), `distill.Distiller` (a small encoder from a large one).
 """
 
 from __future__ import annotations

@@ -221,13 +221,9 @@ class Trainer(Loop[Sam]):
         return self._cache.get(view, self.model.device, embed)
 
     def _images(self, samples: tuple[Sample, ...]) -> Tensor:
-        """(B, 3, S, S) normalised; padding is zero after normalisation, as in `Sam.preprocess`."""
+        """(B, 3, S, S) normalised."""
         pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples])).permute(0, 3, 1, 2)
-        images = self.model.normalise(pixels)
-        for image, sample in zip(images, samples, strict=True):
-            image[:, sample.content_hw[0] :] = 0
-            image[:, :, sample.content_hw[1] :] = 0
-        return images
+        return self.model.normalise_padded(pixels, [sample.content_hw for sample in samples])
 
     def describe(self) -> dict[str, float]:
         own = [(outcome.first_iou, outcome.last_iou, outcome.is_box) for outcome in self._outcomes]

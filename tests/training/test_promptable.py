@@ -142,3 +142,14 @@ def test_a_run_with_low_rank_changes_resumes_to_the_same_bits(tmp_path: Path) ->
     trainer_of(tmp_path / "cut", config, initial()).train()
     one, other = (load(tmp_path / name / "last.safetensors").state_dict() for name in ("whole", "cut"))
     assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_an_encoder_that_does_not_learn_drops_no_path(tmp_path: Path) -> None:
+    encoder = VitConfig(dim=32, depth=3, heads=2, global_blocks=(1,), native_size=64, drop_path=0.9)
+    model = SamConfig(image_encoder=encoder, input_size=64)
+    trainer = trainer_of(tmp_path, small_run(learn="decoder", model=model))
+    samples = trainer.batches.make(0, 64, 2).samples
+    trainer.model.train()
+    first, second = (trainer._embed(samples).main for _ in range(2))
+    trainer.close()
+    assert torch.equal(first, second)

@@ -208,6 +208,7 @@ class Trainer(Loop[Sam]):
         """The embedding of the samples; without a graph, and from the cache, when the encoder does not learn."""
         if any(parameter.requires_grad for parameter in self.model.image_encoder.parameters()):
             return self.model.embed(self._images(samples))
+        self.model.image_encoder.eval()  # what it makes of a view must not depend on chance
         with torch.no_grad():  # one by one, so that it does not matter to a bit whether an embedding was kept
             return ImageEmbedding.stack([self._embed_once(sample) for sample in samples])
 

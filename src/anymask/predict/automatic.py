@@ -124,7 +124,7 @@ class AutomaticConfig:
         if preset == "tiny":
             # Source: `benchmarks/tiny_preset.py` on training pictures.
             return AutomaticConfig(
-                predicted_iou_threshold=0.45,
+                predicted_iou_threshold=0.5,
                 stability_threshold=0.65,
                 stability_offset=0.5,
                 min_region_area_px=50,

@@ -138,7 +138,7 @@ def test_every_field_changes_the_model(change: dict[str, object]) -> None:
         ({"dim": 36}, "dim"),
         ({"heads": 3}, "heads"),
         ({"depth": 0}, "depth"),
-        ({"multimask_outputs": 0}, "multimask_outputs"),
+        ({"multimask_outputs": -1}, "multimask_outputs"),
         ({"norm_eps": 0.0}, "norm_eps"),
         ({"dropout": 1.0}, "dropout"),
         ({"prompt_finer_channels": (4,)}, "prompt_finer_channels"),

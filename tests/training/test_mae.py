@@ -61,7 +61,7 @@ def test_with_nothing_hidden_the_encoder_is_the_one_that_embeds_images() -> None
     mae, images = model(), torch.randn(2, 3, 64, 64)
     whole = VitEncoder(replace(ENCODER, global_blocks=(0, 1)))
     whole.load_state_dict({**mae.image_encoder.state_dict(), **_tables_of(whole)})
-    whole.neck = torch.nn.Identity()  # type: ignore[assignment]
+    whole.neck = torch.nn.Identity()
     everything = torch.arange(16).expand(2, -1)
     expected = whole(images).main.flatten(2).transpose(1, 2)
     torch.testing.assert_close(mae.encode(images, everything), expected, atol=1e-5, rtol=1e-4)

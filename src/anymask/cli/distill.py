@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from anymask.cli.options import DEVICE, JSON, expand_paths, load_model
-from anymask.cli.running import begin_run, find_run, leader_first, move_to, quick_scores, run_loop, start_facts
+from anymask.cli.options import (
+    DATA,
+    DEVICE,
+    EXCLUDE,
+    JSON,
+    OUT,
+    PICTURES,
+    RESUME,
+    SEED,
+    STEPS,
+    TENSORBOARD,
+    VALIDATE,
+    expand_paths,
+    load_model,
+)
+from anymask.cli.running import (
+    begin_run,
+    changed_recipe,
+    find_run,
+    leader_first,
+    move_to,
+    quick_scores,
+    required,
+    run_loop,
+    start_facts,
+)
 from anymask.errors import ConfigError
-
-if TYPE_CHECKING:
-    from anymask.runs import RunFolder
-    from anymask.training.distill import DistillConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,35 +52,19 @@ class DistillOptions:
 
 
 def distill(
-    pictures: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[DATA]...", help="The same as --data, for one's own folder.", show_default=False),
-    ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Tar shards or folders: a path or a quoted pattern; may be repeated. Labels are not looked at.",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default=False)] = None,
+    pictures: PICTURES = None,
+    data: DATA = None,
+    out: OUT = None,
     teacher: Annotated[
         str | None, typer.Option(help="The large model: a name or a file.", show_default="vit_b")
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="The complete configuration.", show_default="distill_tiny")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.", show_default="the recipe's", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="the recipe's")] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="SET", help="Leave out this set; may be repeated.", show_default=False)
-    ] = None,
-    validate: Annotated[
-        list[str] | None,
-        typer.Option(help="Labelled data to score the student on as it learns; may be repeated.", show_default=False),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with this run, as it was begun.", show_default=False)
-    ] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard files too.")] = False,
+    steps: STEPS = None,
+    seed: SEED = None,
+    exclude: EXCLUDE = None,
+    validate: VALIDATE = None,
+    resume: RESUME = None,
+    tensorboard: TENSORBOARD = False,
     device: DEVICE = "cpu",
     json: JSON = False,
 ) -> None:
@@ -81,6 +85,7 @@ def distill(
     ```
     """
     from anymask.dataset.index import RecordIndex
+    from anymask.recipes import distill_recipe
     from anymask.training.distill import DistillConfig, Distiller
     from anymask.training.group import joined_group
 
@@ -99,34 +104,17 @@ def distill(
                     data=tuple(expand_paths(data)),
                     validate=tuple(expand_paths(validate or [])),
                 )
-                run, config = _begin(options, out, steps=steps, seed=seed, exclude=tuple(exclude or ()))
+                config = changed_recipe(distill_recipe(options.recipe), steps, seed, exclude)
+                run = begin_run(required(out, options.data, "distillation"), config, options, verb="distill")
         large = move_to(load_model(options.teacher, "cpu"), device)
         records = RecordIndex(options.data, config.exclude_sets)
         distiller = Distiller(config, large, records, run, group)
         scored = RecordIndex(options.validate) if options.validate else None
         run_loop(
             distiller,
-            start_facts(records, device, group),
+            start_facts(records, device, group, scored),
             verb="distill",
             validate=None if scored is None else lambda model: quick_scores(model, scored),
             tensorboard=tensorboard,
             as_json=json,
         )
-
-
-def _begin(
-    asked: DistillOptions, out: Path | None, *, steps: int | None, seed: int | None, exclude: tuple[str, ...]
-) -> tuple[RunFolder, DistillConfig]:
-    """A new run, or the one in the folder if it was begun in the same way, and its configuration."""
-    from anymask.recipes import distill_recipe
-
-    if not asked.data or out is None:
-        raise ConfigError("distillation needs --data PATH and --out RUN (or --resume RUN to go on with one)")
-    config = distill_recipe(asked.recipe)
-    config = replace(
-        config,
-        steps=steps or config.steps,
-        seed=config.seed if seed is None else seed,
-        exclude_sets=(*config.exclude_sets, *exclude),
-    )
-    return begin_run(out, config, asked, verb="distill"), config

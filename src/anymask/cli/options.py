@@ -29,6 +29,30 @@ DEVICE = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, 
 DTYPE = Annotated[Dtype, typer.Option(help="Arithmetic of the model.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
 
+# Of the verbs that run for hours.
+PICTURES = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[DATA]...", help="The same as --data, for one's own folder.", show_default=False),
+]
+DATA = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Tar shards or folders of sets: a path or a quoted pattern; may be repeated.", show_default=False
+    ),
+]
+OUT = Annotated[Path | None, typer.Option(help="The run's folder.", show_default=False)]
+STEPS = Annotated[int | None, typer.Option(help="Optimiser steps.", show_default="the recipe's", min=1)]
+SEED = Annotated[int | None, typer.Option(help="Of everything random.", show_default="the recipe's")]
+EXCLUDE = Annotated[
+    list[str] | None, typer.Option(metavar="SET", help="Leave out this set; may be repeated.", show_default=False)
+]
+VALIDATE = Annotated[
+    list[str] | None,
+    typer.Option(help="Labelled data to score the weights on as they come; may be repeated.", show_default=False),
+]
+RESUME = Annotated[Path | None, typer.Option(help="Go on with this run, as it was begun.", show_default=False)]
+TENSORBOARD = Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard files too.")]
+
 
 def load_model(name: str, device: str, dtype: Dtype = Dtype.FLOAT32) -> Sam:
     """The model, with a bar while it is downloaded.

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from anymask.cli.options import DEVICE, JSON, expand_paths
-from anymask.cli.running import begin_run, find_run, leader_first, move_to, run_loop, start_facts
+from anymask.cli.options import DATA, DEVICE, EXCLUDE, JSON, OUT, RESUME, SEED, STEPS, TENSORBOARD, expand_paths
+from anymask.cli.running import (
+    begin_run,
+    changed_recipe,
+    find_run,
+    leader_first,
+    move_to,
+    required,
+    run_loop,
+    start_facts,
+)
 from anymask.errors import ConfigError
-
-if TYPE_CHECKING:
-    from anymask.runs import RunFolder
-    from anymask.training.mae import PretrainConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,28 +33,19 @@ class PretrainOptions:
 
 
 def pretrain(
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Tar shards or folders of sets: a path or a quoted pattern; may be repeated.", show_default=False
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default=False)] = None,
+    data: DATA = None,
+    out: OUT = None,
     recipe: Annotated[
         str | None,
         typer.Option(
             help="The complete configuration: mae_small, mae_vit_b, mae_vit_l or mae_vit_h.", show_default="mae_small"
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.", show_default="the recipe's", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="the recipe's")] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="SET", help="Leave out this set; may be repeated.", show_default=False)
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with this run, as it was begun.", show_default=False)
-    ] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard files too.")] = False,
+    steps: STEPS = None,
+    seed: SEED = None,
+    exclude: EXCLUDE = None,
+    resume: RESUME = None,
+    tensorboard: TENSORBOARD = False,
     device: DEVICE = "cpu",
     json: JSON = False,
 ) -> None:
@@ -71,6 +67,7 @@ def pretrain(
     import torch
 
     from anymask.dataset.index import RecordIndex
+    from anymask.recipes import pretrain_recipe
     from anymask.training.group import joined_group
     from anymask.training.mae import MaskedAutoencoder, PretrainConfig, Pretrainer
 
@@ -83,28 +80,11 @@ def pretrain(
                 run, config, options = find_run(resume, PretrainConfig, PretrainOptions, verb="pretrain")
             else:
                 options = PretrainOptions(recipe=recipe or "mae_small", data=tuple(expand_paths(data or [])))
-                run, config = _begin(options, out, steps=steps, seed=seed, exclude=tuple(exclude or ()))
+                config = changed_recipe(pretrain_recipe(options.recipe), steps, seed, exclude)
+                run = begin_run(required(out, options.data, "pre-training"), config, options, verb="pretrain")
         torch.manual_seed(config.seed)
         initial = move_to(MaskedAutoencoder(config.model), device)
         records = RecordIndex(options.data, config.exclude_sets)
         pretrainer = Pretrainer(config, records, run, initial, group)
         facts = start_facts(records, device, group)
         run_loop(pretrainer, facts, verb="pretrain", tensorboard=tensorboard, as_json=json)
-
-
-def _begin(
-    asked: PretrainOptions, out: Path | None, *, steps: int | None, seed: int | None, exclude: tuple[str, ...]
-) -> tuple[RunFolder, PretrainConfig]:
-    """A new run, or the one in the folder if it was begun in the same way, and its configuration."""
-    from anymask.recipes import pretrain_recipe
-
-    if not asked.data or out is None:
-        raise ConfigError("pre-training needs --data PATH and --out RUN (or --resume RUN to go on with one)")
-    config = pretrain_recipe(asked.recipe)
-    config = replace(
-        config,
-        steps=steps or config.steps,
-        seed=config.seed if seed is None else seed,
-        exclude_sets=(*config.exclude_sets, *exclude),
-    )
-    return begin_run(out, config, asked, verb="pretrain"), config

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json as json_format
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from anymask.dataset.index import RecordIndex
     from anymask.model.sam import Sam
     from anymask.runs import RunFolder
+    from anymask.training.distill import DistillConfig
     from anymask.training.group import Group
     from anymask.training.loop import Hooks, Loop
+    from anymask.training.mae import PretrainConfig
 
 ConfigT = TypeVar("ConfigT")
+UnlabelledT = TypeVar("UnlabelledT", "PretrainConfig", "DistillConfig")
 OptionsT = TypeVar("OptionsT")
 ModelT = TypeVar("ModelT", bound="nn.Module")
 
@@ -54,6 +57,28 @@ def find_run(
             f"{folder} holds a run that this version's `anymask {verb}` did not begin ({error}); go on with the verb "
             "and version that did, or begin a new run"
         ) from error
+
+
+def required(out: Path | None, data: Sequence[Path], work: str) -> Path:
+    """`out`, when both it and data were given.
+
+    Raises: ConfigError when one was not.
+    """
+    if not data or out is None:
+        raise ConfigError(f"{work} needs --data PATH and --out RUN (or --resume RUN to go on with one)")
+    return out
+
+
+def changed_recipe(
+    config: UnlabelledT, steps: int | None, seed: int | None, exclude: Sequence[str] | None
+) -> UnlabelledT:
+    """A recipe with what the command line says otherwise."""
+    return replace(
+        config,
+        steps=steps or config.steps,
+        seed=config.seed if seed is None else seed,
+        exclude_sets=(*config.exclude_sets, *(exclude or ())),
+    )
 
 
 def begin_run(out: Path, config: Any, asked: Any, *, verb: str) -> RunFolder:
@@ -145,7 +170,7 @@ def stop_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def start_facts(records: RecordIndex, device: str, group: Group) -> dict[str, Any]:
+def start_facts(records: RecordIndex, device: str, group: Group, scored: RecordIndex | None = None) -> dict[str, Any]:
     """What starts.jsonl says of this start beside the machine: how many processes, their device, and the data."""
     import torch
 
@@ -153,6 +178,8 @@ def start_facts(records: RecordIndex, device: str, group: Group) -> dict[str, An
     if torch.device(device).type == "cuda":
         facts["gpu"] = torch.cuda.get_device_name(device)
     facts["sets"] = records.pictures_of_sets()
+    if scored is not None:
+        facts["validation_sets"] = scored.pictures_of_sets()
     return facts
 
 

@@ -8,8 +8,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anymask.cli.options import DEVICE, JSON, expand_paths, load_model
-from anymask.cli.running import begin_run, find_run, leader_first, move_to, quick_scores, run_loop, start_facts
+from anymask.cli.options import (
+    DATA,
+    DEVICE,
+    EXCLUDE,
+    JSON,
+    OUT,
+    PICTURES,
+    RESUME,
+    SEED,
+    STEPS,
+    TENSORBOARD,
+    VALIDATE,
+    expand_paths,
+    load_model,
+)
+from anymask.cli.running import (
+    begin_run,
+    find_run,
+    leader_first,
+    move_to,
+    quick_scores,
+    required,
+    run_loop,
+    start_facts,
+)
 from anymask.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,17 +57,9 @@ class TrainOptions:
 
 
 def train(
-    pictures: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[DATA]...", help="The same as --data, for one's own folder.", show_default=False),
-    ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Tar shards or folders of sets: a path or a quoted pattern; may be repeated.", show_default=False
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default=False)] = None,
+    pictures: PICTURES = None,
+    data: DATA = None,
+    out: OUT = None,
     recipe: Annotated[
         str | None, typer.Option(help="The complete configuration to train by.", show_default="tiny")
     ] = None,
@@ -65,11 +80,9 @@ def train(
             min=1,
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps.", show_default="the recipe's", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="the recipe's")] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="SET", help="Leave out this set; may be repeated.", show_default=False)
-    ] = None,
+    steps: STEPS = None,
+    seed: SEED = None,
+    exclude: EXCLUDE = None,
     weight: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,14 +94,9 @@ def train(
     workers: Annotated[
         int | None, typer.Option(help="Threads that make samples.", show_default="the recipe's", min=1)
     ] = None,
-    validate: Annotated[
-        list[str] | None,
-        typer.Option(help="Data to score the weights on as they come; may be repeated.", show_default=False),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with this run, as it was begun.", show_default=False)
-    ] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard files too.")] = False,
+    validate: VALIDATE = None,
+    resume: RESUME = None,
+    tensorboard: TENSORBOARD = False,
     device: DEVICE = "cpu",
     json: JSON = False,
 ) -> None:
@@ -141,12 +149,9 @@ def train(
         records = RecordIndex(options.data, config.exclude_sets)
         trainer = Trainer(config, records, run, move_to(initial, device), group)
         scored = RecordIndex(options.validate) if options.validate else None
-        facts = start_facts(records, device, group)
-        if scored is not None:
-            facts["validation_sets"] = scored.pictures_of_sets()
         run_loop(
             trainer,
-            facts,
+            start_facts(records, device, group, scored),
             verb="train",
             validate=None if scored is None else lambda model: quick_scores(model, scored),
             finish=lambda: _keep_card(trainer),
@@ -200,12 +205,11 @@ def _begin(asked: TrainOptions, changes: _Changes, out: Path | None) -> tuple[Ru
     """A new run, or the one in the folder if it was begun in the same way; its configuration and first weights."""
     from anymask.recipes import recipe
 
-    if not asked.data or out is None:
-        raise ConfigError("training needs --data PATH and --out RUN (or --resume RUN to go on with one)")
+    folder = required(out, asked.data, "training")
     config = changes.apply(recipe(asked.recipe))
     initial = _initial(asked.start, config)
     config = replace(config, model=initial.config)
-    return begin_run(out, config, asked, verb="train"), config, initial
+    return begin_run(folder, config, asked, verb="train"), config, initial
 
 
 def _initial(start: str, config: TrainConfig) -> Sam:

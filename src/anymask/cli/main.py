@@ -14,7 +14,8 @@ from typing import Annotated, cast
 
 import typer
 
-from anymask.cli import console, dataset, distill, evaluate, export, models, pretrain, runs, segment, train
+from anymask.cli import console, dataset, distill, export, models, pretrain, runs, segment, train
+from anymask.cli.evaluate import verbs as evaluate
 from anymask.errors import AnymaskError
 
 app = typer.Typer(

@@ -2,5 +2,5 @@
 
 Takes: records of `dataset/`, and anything that answers a `Prompt` (a `Predictor`, GrabCut, Felzenszwalb's regions).
 Gives: mean IoU per set and over sets with bootstrap intervals, differences between two segmenters, reports.
-Next: `cli/evaluate.py` prints them; `data_engine/promote.py` decides by them.
+Next: `cli/evaluate/` prints them; `data_engine/promote.py` decides by them.
 """

@@ -7,6 +7,7 @@ compressed RLE; polygons, compressed and plain RLE are read. Scores that a model
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,9 +41,15 @@ class CocoPicture:
     """One id a mask; none means that all are OBJECT."""
     is_crowd: tuple[bool, ...] = ()
     """Per mask: does it cover a group that nobody took apart (COCO's `iscrowd`); none means that no one does."""
+    annotation_ids: tuple[int, ...] = ()
+    """As read, one a mask; writing numbers them anew."""
+    stated_area_px: tuple[float, ...] = ()
+    """As read, one a mask: the file's `area`, by which COCO's scores call a mask small, medium or large; it may differ
+    from the mask's own, which stands in where the file says none."""
 
     def __post_init__(self) -> None:
-        for name, values in (("category_ids", self.category_ids), ("is_crowd", self.is_crowd)):
+        for name in ("category_ids", "is_crowd", "annotation_ids", "stated_area_px"):
+            values = getattr(self, name)
             if values and len(values) != len(self.masks):
                 raise MaskError(f"{len(values)} {name} for {len(self.masks)} masks; give one each or none")
 
@@ -74,7 +81,16 @@ def from_coco(value: object) -> list[CocoPicture]:
     """
     if not isinstance(value, Mapping):
         raise MaskError(f"a COCO file must be an object, got {type(value).__name__}")
-    images, annotations = _objects(value, "images"), _objects(value, "annotations")
+    grouped = annotations_by_image(value)
+    return [read_picture(image, grouped[image["id"]]) for image in objects(value, "images")]
+
+
+def annotations_by_image(value: Mapping[str, Any]) -> dict[int, list[Mapping[str, Any]]]:
+    """Image id -> its annotations, for every image in the order of the file.
+
+    Raises: MaskError for an image without a whole number of its own as id, or an annotation of an unknown picture.
+    """
+    images, annotations = objects(value, "images"), objects(value, "annotations")
     grouped: dict[int, list[Mapping[str, Any]]] = {}
     for image in images:
         if type(image.get("id")) is not int or image["id"] in grouped:
@@ -85,7 +101,7 @@ def from_coco(value: object) -> list[CocoPicture]:
         if type(owner) is not int or owner not in grouped:
             raise MaskError(f"annotation {index} belongs to image {shown(owner)}, which is not in the file")
         grouped[owner].append(annotation)
-    return [_picture(image, grouped[image["id"]]) for image in images]
+    return grouped
 
 
 def category_names(value: Mapping[str, Any]) -> dict[int, str]:
@@ -95,13 +111,17 @@ def category_names(value: Mapping[str, Any]) -> dict[int, str]:
     """
     if value.get("categories") is None:
         return {}
-    categories = _objects(value, "categories")
+    categories = objects(value, "categories")
     if not all(type(item.get("id")) is int and isinstance(item.get("name"), str) for item in categories):
         raise MaskError('one of "categories" lacks a whole number as "id" or a text as "name"')
     return {item["id"]: item["name"] for item in categories}
 
 
-def _objects(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def objects(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The list of objects under `key`.
+
+    Raises: MaskError when there is none.
+    """
     items = value.get(key)
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         raise MaskError(f'a COCO file must have "{key}", a list of objects')
@@ -132,7 +152,11 @@ def _annotation(picture: CocoPicture, index: int, annotation_id: int, names: Map
     return annotation | {key: score for key, score in known.items() if score is not None}
 
 
-def _picture(image: Mapping[str, Any], annotations: list[Mapping[str, Any]]) -> CocoPicture:
+def read_picture(image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]) -> CocoPicture:
+    """One of `images` with its annotations, as parsed from JSON.
+
+    Raises: MaskError when its size is none, or a mask is refused.
+    """
     size_hw = check_size([image.get("height"), image.get("width")])
     file_name = image.get("file_name", "")
     if not isinstance(file_name, str):
@@ -147,15 +171,20 @@ def _picture(image: Mapping[str, Any], annotations: list[Mapping[str, Any]]) -> 
         image_id=image["id"],
         file_name=file_name,
         masks=masks,
-        category_ids=tuple(_category(item) for item in annotations),
+        category_ids=tuple(_whole_number(item, "category_id", OBJECT) for item in annotations),
         is_crowd=tuple(number(item, "iscrowd") == 1 for item in annotations),
+        annotation_ids=tuple(_whole_number(item, "id", index + 1) for index, item in enumerate(annotations)),
+        stated_area_px=tuple(
+            float(own) if math.isnan(stated := number(item, "area")) else stated
+            for item, own in zip(annotations, masks.area_px, strict=True)
+        ),
     )
 
 
-def _category(item: Mapping[str, Any]) -> int:
-    value = item.get("category_id", OBJECT)
+def _whole_number(item: Mapping[str, Any], key: str, missing: int) -> int:
+    value = item.get(key, missing)
     if type(value) is not int:
-        raise MaskError(f'"category_id" must be a whole number, got {shown(value)}')
+        raise MaskError(f'"{key}" must be a whole number, got {shown(value)}')
     return value
 
 

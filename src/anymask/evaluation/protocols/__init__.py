@@ -2,5 +2,5 @@
 
 Takes: labelled records and segmenters.
 Gives: the experiment's scores.
-Next: `evaluation/report.py` and `cli/evaluate.py`.
+Next: `evaluation/report.py` and `cli/evaluate/`.
 """

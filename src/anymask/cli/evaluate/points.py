@@ -1,34 +1,23 @@
-"""`anymask evaluate`: experiments on labelled pictures, models beside baselines, with error bars."""
+"""`anymask evaluate points`: clicks and boxes on labelled pictures, models beside baselines, with error bars."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anymask.cli import console
-from anymask.cli.options import DEVICE, DTYPE, JSON, Dtype, load_model
+from anymask.cli.evaluate.columns import make_columns
+from anymask.cli.options import DEVICE, DTYPE, JSON, Dtype
 from anymask.errors import ConfigError
 
 if TYPE_CHECKING:
     from anymask.evaluation.protocols.points import PointsConfig
-    from anymask.evaluation.segmenter import Segmenter
 
 _SOME_FAILED = 1
 
-app = typer.Typer(
-    help="Score models and baselines on labelled pictures.", no_args_is_help=True, rich_markup_mode="markdown"
-)
 
-
-@app.callback()
-def evaluate() -> None:
-    """Score models and baselines on labelled pictures."""
-
-
-@app.command("points")
 def points(
     data: Annotated[
         list[Path],
@@ -82,7 +71,7 @@ def points(
     from anymask.evaluation.report import summarise, to_plain_report, to_text, write_report
 
     config = _points_config(clicks, max_pictures, seed)
-    segmenters = _segmenters(model or ["tiny"], baselines, device, dtype)
+    segmenters = make_columns(model or ["tiny"], baselines, device, dtype)
     folder = out if out is not None or json else Path("anymask_points")
     with console.progress_bar("evaluate", unit="pictures") as update:
         result = run(config, data, segmenters, out=folder, progress=update, workers=workers)
@@ -116,19 +105,3 @@ def _points_config(clicks: str, max_pictures: int | None, seed: int) -> PointsCo
         targets=TargetConfig(seed=seed),
         bootstrap=BootstrapConfig(seed=seed),
     )
-
-
-def _segmenters(models: Sequence[str], baselines: str, device: str, dtype: Dtype) -> list[Segmenter]:
-    """The columns: models first, in the order given."""
-    from anymask.evaluation.baselines import baseline
-    from anymask.evaluation.segmenter import ModelSegmenter
-    from anymask.predict.predictor import Predictor
-
-    # Baselines before models: a wrong name should not be told after a download.
-    simple = [] if baselines == "none" else [baseline(name.strip()) for name in baselines.split(",")]
-    names = [Path(model).stem if "/" in model or Path(model).is_file() else model for model in models]
-    columns: list[Segmenter] = [
-        ModelSegmenter(Predictor(load_model(model, device, dtype)), name)
-        for model, name in zip(models, names, strict=True)
-    ]
-    return [*columns, *simple]

@@ -1,0 +1,19 @@
+"""The verbs of `anymask evaluate`, one an experiment."""
+
+from __future__ import annotations
+
+import typer
+
+from anymask.cli.evaluate import points
+
+app = typer.Typer(
+    help="Score models and baselines on labelled pictures.", no_args_is_help=True, rich_markup_mode="markdown"
+)
+
+
+@app.callback()
+def evaluate() -> None:
+    """Score models and baselines on labelled pictures."""
+
+
+app.command("points")(points.points)

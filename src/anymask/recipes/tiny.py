@@ -89,8 +89,8 @@ def tiny_longer(steps: int = 3200) -> TrainConfig:
 
 
 def tiny_loop_start(steps: int = 1600) -> TrainConfig:
-    """A short `tiny` that has not seen the pictures on which the data engine's loop and the fine-tuning guide begin, nor
-    those of the edge experiment.
+    """A short `tiny` that has not seen the pictures on which the data engine's loop and the fine-tuning guide begin,
+    nor those of the edge experiment.
 
     Command: anymask train --recipe tiny_loop_start --data 'train-*.tar' --out runs/tiny_loop_start
     """

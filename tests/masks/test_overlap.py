@@ -160,3 +160,11 @@ def test_a_mask_that_is_not_empty_agrees_with_itself_fully(mask: Mask) -> None:
     assume(mask.any())
     assert overlap.mask_iou(mask, mask).tolist() == [[1]]
     assert overlap.boundary_iou(mask, mask).tolist() == [[1]]
+
+
+def test_in_a_crowd_the_share_of_the_answer_inside_counts() -> None:
+    crowd, inside = np.zeros((10, 10), np.bool_), np.zeros((10, 10), np.bool_)
+    crowd[:, :6], inside[2:4, 4:8] = True, True
+    pair = [rle.encode(inside)], [rle.encode(crowd)]
+    assert overlap.rle_iou_matrix(*pair, crowd=[True])[0, 0] == 0.5
+    assert overlap.rle_iou_matrix(*pair)[0, 0] == pytest.approx(4 / 64)

@@ -88,15 +88,20 @@ def soft_iou(probabilities: Tensor, target: Tensor) -> Tensor:
     return ratio(intersection, total - intersection)
 
 
-def rle_iou_matrix(a: Sequence[Rle], b: Sequence[Rle]) -> npt.NDArray[np.float64]:
+def rle_iou_matrix(
+    a: Sequence[Rle], b: Sequence[Rle], crowd: Sequence[bool] | npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float64]:
     """(A, B) float64 IoU of every pair of masks, in compiled code; 0 where the union is empty.
+
+    Where `crowd` says that a mask of `b` covers a group, its column is the share of the mask of `a` inside it, COCO's
+    measure for crowds.
 
     Raises: MaskError when one is malformed or sizes differ.
     """
     if not a or not b:
         return np.zeros((len(a), len(b)))
     check_same_size(rle.size_hw for rle in (*a, *b))
-    matrix = native.iou(to_native(a), to_native(b), [0] * len(b))
+    matrix = native.iou(to_native(a), to_native(b), [0] * len(b) if crowd is None else [int(one) for one in crowd])
     return np.asarray(matrix, np.float64).reshape(len(a), len(b))
 
 

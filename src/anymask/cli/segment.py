@@ -15,6 +15,7 @@ from anymask.cli import console
 from anymask.cli.answers import AnswerFolder, Format, describe_masks, unique_stems
 from anymask.cli.options import DEVICE, DTYPE, JSON, MODEL, Dtype, load_model
 from anymask.cli.prompting import PromptArguments, check_fit, make_prompts, to_plain
+from anymask.cli.tasks import Task, TaskOptions, TaskQuestion, answer_task, read_task
 from anymask.errors import AnymaskError, ConfigError, PromptError
 
 if TYPE_CHECKING:
@@ -49,11 +50,12 @@ class EverythingOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Question:
-    """What is asked about each picture: prompts, or (when there are none) everything."""
+    """What is asked about each picture: prompts, or (when there are none) a task or everything."""
 
     prompts: tuple[Prompt, ...]
     config: AutomaticConfig | None
     multimask: bool
+    task: TaskQuestion | None = None
 
 
 def segment(
@@ -71,6 +73,19 @@ def segment(
         typer.Option(help="A rough mask: a PNG of the picture's size, 0 is background.", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--everything", help="Find every object instead.")] = False,
+    task: Annotated[
+        Task | None,
+        typer.Option(
+            help="Solve another task by prompts: object proposals, or instances from boxes.", show_default=False
+        ),
+    ] = None,
+    detections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --task instances: a detector's boxes, COCO results JSON.", show_default=False
+        ),
+    ] = None,
+    min_score: Annotated[float, typer.Option(help="With --detections: leave out boxes of a lower score.")] = 0.05,
     preset: Annotated[
         Preset | None,
         typer.Option(
@@ -80,7 +95,12 @@ def segment(
     ] = None,
     points_per_side: Annotated[
         int | None,
-        typer.Option(help="Side of the grid of --everything.", show_default="32", min=1, max=512),
+        typer.Option(
+            help="Side of the grid of --everything or of proposals.",
+            show_default="32, 64 for proposals",
+            min=1,
+            max=512,
+        ),
     ] = None,
     tree: Annotated[bool, typer.Option("--tree", help="With --everything: name the parent of each mask.")] = False,
     multimask: Annotated[
@@ -107,6 +127,9 @@ def segment(
     prompts and give a mask each; points do not go with them. Coordinates are pixels of the picture as it is seen, from
     the top left; the same prompts are asked of every picture.
 
+    `--task proposals` gives up to 1,000 masks that cover whatever may be an object; `--task instances` a mask for each
+    `--box`, or each box of a results file, asked twice (the second time with its own first answer).
+
     Files written to the folder, for a picture `cup.jpg`: `cup.json` (sa1b), `cup_labels.png` (png: a 16-bit label map,
     smaller masks on top, nothing overlaps), `cup_overlay.png` (overlay), and one `coco.json` for all pictures (coco).
     With several pictures a damaged one is named, the others are done, and the exit code is 1.
@@ -119,6 +142,8 @@ def segment(
     anymask segment cup.jpg --box 170,15,430,325 --box 320,60,430,335
     anymask segment cup.jpg --everything --format png --out masks
     anymask segment *.jpg --everything --preset paper --format coco
+    anymask segment cup.jpg --task proposals --format coco
+    anymask segment *.jpg --task instances --detections boxes.json
     anymask segment cup.jpg --point 300,180 --json
     ```
     """
@@ -126,7 +151,16 @@ def segment(
     if everything and preset is None and model == "tiny":
         preset = Preset.TINY
     options = EverythingOptions(preset=preset, points_per_side=points_per_side, tree=tree)
-    question = _read_question(given, options, everything=everything, multimask=multimask)
+    if task is None:
+        if detections is not None:
+            raise ConfigError("--detections belongs to --task instances; add it")
+        question = _read_question(given, options, everything=everything, multimask=multimask)
+    else:
+        if everything or multimask or preset is not None or tree:
+            raise PromptError(f"--task {task} goes without --everything, --multimask, --preset and --tree")
+        asked = TaskOptions(task=task, points_per_side=points_per_side, detections=detections, min_score=min_score)
+        found = read_task(asked, given)
+        question = _Question(found.boxes, None, multimask, found)
     folder = _open_folder(out, formats, as_json=json)
     predictor = _make_predictor(model, device, dtype, max_pixels)
     done: list[dict[str, Any]] = []
@@ -219,6 +253,8 @@ def _answer(
     from anymask.predict.automatic import segment_everything
 
     loaded = load_image(picture, predictor.limits)
+    if question.task is not None:
+        return loaded, answer_task(predictor, question.task, loaded, picture, update)
     if question.config is not None:
         return loaded, segment_everything(predictor, loaded, question.config, update)
     try:

@@ -1,0 +1,6 @@
+"""Other tasks solved by prompts alone, with no training for them (zero-shot transfer).
+
+Takes: a `Predictor`, a picture, and for some tasks what another model found in it.
+Gives: proposals and instances as a `MaskSet`.
+Next: `cli/segment.py` writes them; `evaluation/protocols/` scores them.
+"""

@@ -9,7 +9,7 @@ import pytest
 
 from anymask.errors import PromptError, UnsupportedPromptError
 from anymask.images.frames import Frame
-from anymask.predict.batching import MASK_MAGNITUDE, group_prompts, wants_multimask
+from anymask.predict.batching import MASK_MAGNITUDE, batch_clicks, group_prompts, wants_multimask
 from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, PADDING, Prompt
 
 FRAME = Frame.fit((60, 90), 128)
@@ -114,3 +114,11 @@ def test_text_needs_a_text_conditioned_model() -> None:
 
 def test_the_far_edges_of_the_picture_and_boxes_over_them_are_allowed() -> None:
     group_prompts([Prompt(points_xy=[[90, 60], [0, 0]]), Prompt(box_xyxy=[-3, -2, 95, 70])], FRAME, 32, None)
+
+
+def test_a_batch_of_clicks_is_what_single_points_become() -> None:
+    points = np.array([[1.0, 2.0], [60.5, 33.25], [89.0, 59.0]])
+    (group,) = group_prompts([Prompt(points_xy=point[None]) for point in points], FRAME, 32, True)
+    batch = batch_clicks(points, FRAME)
+    assert batch.labels.tolist() == group.prompts.labels.tolist()
+    assert np.array_equal(batch.points_xy.numpy(), group.prompts.points_xy.numpy())

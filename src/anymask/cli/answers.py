@@ -93,6 +93,15 @@ class AnswerFolder:
                 written[form.value] = self._write(f"{stem}_overlay.png", data)
         return written
 
+    def add_edges(self, stem: str, strength: npt.NDArray[np.float32]) -> str:
+        """Write `STEM_edges.png`, an 8-bit grey picture of an (H, W) edge map of [0, 1]; gives its path.
+
+        Raises: PathError when it cannot be written.
+        """
+        from anymask.dataset.formats.edge_png import encode_edges
+
+        return self._write(f"{stem}_edges.png", encode_edges(strength))
+
     def finish(self) -> str | None:
         """Write the COCO file, if it is wanted; gives its path.
 

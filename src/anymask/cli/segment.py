@@ -13,6 +13,7 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.answers import AnswerFolder, Format, describe_masks, unique_stems
+from anymask.cli.edge_maps import edges_config, write_edges
 from anymask.cli.options import DEVICE, DTYPE, JSON, MODEL, Dtype, load_model
 from anymask.cli.prompting import PromptArguments, check_fit, make_prompts, to_plain
 from anymask.cli.tasks import Task, TaskOptions, TaskQuestion, answer_task, read_task
@@ -76,7 +77,7 @@ def segment(
     task: Annotated[
         Task | None,
         typer.Option(
-            help="Solve another task by prompts: object proposals, or instances from boxes.", show_default=False
+            help="Solve another task by prompts: object proposals, instances from boxes, or edges.", show_default=False
         ),
     ] = None,
     detections: Annotated[
@@ -96,8 +97,8 @@ def segment(
     points_per_side: Annotated[
         int | None,
         typer.Option(
-            help="Side of the grid of --everything or of proposals.",
-            show_default="32, 64 for proposals",
+            help="Side of the grid of --everything, of proposals or of edges.",
+            show_default="32, 64 for proposals, 16 for edges",
             min=1,
             max=512,
         ),
@@ -128,7 +129,8 @@ def segment(
     the top left; the same prompts are asked of every picture.
 
     `--task proposals` gives up to 1,000 masks that cover whatever may be an object; `--task instances` a mask for each
-    `--box`, or each box of a results file, asked twice (the second time with its own first answer).
+    `--box`, or each box of a results file, asked twice (the second time with its own first answer); `--task edges` no
+    mask but an edge map, `cup_edges.png`: white where masks of a grid of clicks end most surely.
 
     Files written to the folder, for a picture `cup.jpg`: `cup.json` (sa1b), `cup_labels.png` (png: a 16-bit label map,
     smaller masks on top, nothing overlaps), `cup_overlay.png` (overlay), and one `coco.json` for all pictures (coco).
@@ -144,6 +146,7 @@ def segment(
     anymask segment *.jpg --everything --preset paper --format coco
     anymask segment cup.jpg --task proposals --format coco
     anymask segment *.jpg --task instances --detections boxes.json
+    anymask segment cup.jpg --task edges --out edges
     anymask segment cup.jpg --point 300,180 --json
     ```
     """
@@ -161,15 +164,22 @@ def segment(
         asked = TaskOptions(task=task, points_per_side=points_per_side, detections=detections, min_score=min_score)
         found = read_task(asked, given)
         question = _Question(found.boxes, None, multimask, found)
-    folder = _open_folder(out, formats, as_json=json)
+    finds_edges = task is Task.EDGES
+    if finds_edges and formats:
+        raise ConfigError("--task edges writes an edge map and no masks; leave out --format")
+    folder = _open_folder(out, formats, as_json=json and not finds_edges)
     predictor = _make_predictor(model, device, dtype, max_pixels)
+    if finds_edges and folder is not None:
+        outcomes = write_edges(predictor, edges_config(points_per_side), pictures, folder)
+    else:
+        outcomes = _answer_all(predictor, question, pictures, folder)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
-    for outcome in _answer_all(predictor, question, pictures, folder):
+    for outcome in outcomes:
         (failed if "error" in outcome else done).append(outcome)
         if not json and "error" not in outcome:
             _say_outcome(outcome)
-    coco = folder.finish() if folder is not None and done else None
+    coco = folder.finish() if folder is not None and done and not finds_edges else None
     if json:
         files = {} if coco is None else {"coco": coco}
         console.say_json({"model": model, "pictures": done, "failed": failed, "files": files})
@@ -278,6 +288,9 @@ def _describe(picture: Path, masks: MaskSet, question: _Question, files: dict[st
 
 
 def _say_outcome(outcome: dict[str, Any]) -> None:
+    if "masks" not in outcome:
+        console.say(f"{outcome['picture']}: edges -> {outcome['files']['edges']}")
+        return
     masks = outcome["masks"]
     scores = ", ".join(f"{mask['predicted_iou']:.2f}" for mask in masks[:3])
     more = ", ..." if len(masks) > 3 else ""

@@ -24,6 +24,7 @@ class Task(StrEnum):
 
     PROPOSALS = "proposals"
     INSTANCES = "instances"
+    EDGES = "edges"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +34,7 @@ class TaskOptions:
     task: Task
     """Which one."""
     points_per_side: int | None = None
-    """Side of the grid of clicks of proposals; the paper's 64 when None."""
+    """Side of the grid of clicks of proposals or edges; the paper's 64 or 16 when None."""
     detections: Path | None = None
     """A detector's results file, whose boxes instances start from."""
     min_score: float = 0.05
@@ -57,12 +58,14 @@ def read_task(options: TaskOptions, given: PromptArguments) -> TaskQuestion:
     Raises: PromptError for prompts that do not belong to it; ConfigError for instances without boxes, or options of the
     other task; DatasetError for a results file that cannot be used.
     """
-    if options.task is Task.PROPOSALS:
+    if options.task is not Task.INSTANCES:
         if not given.is_empty or options.detections is not None:
-            raise PromptError("--task proposals asks its own clicks; leave out --point, --box, --mask and --detections")
+            raise PromptError(
+                f"--task {options.task} asks its own clicks; leave out --point, --box, --mask and --detections"
+            )
         return TaskQuestion(options)
     if options.points_per_side is not None:
-        raise ConfigError("--points-per-side belongs to --everything and --task proposals")
+        raise ConfigError("--points-per-side belongs to --everything and to --task proposals and edges")
     if given.points or given.mask is not None:
         raise PromptError("--task instances starts from boxes; leave out --point and --mask")
     if (options.detections is None) == (not given.boxes):

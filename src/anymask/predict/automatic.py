@@ -21,11 +21,11 @@ from anymask.masks.sets import join_sets
 from anymask.masks.suppress import nms
 from anymask.masks.tree import build_tree
 from anymask.masks.types import MaskSet
+from anymask.predict.batching import batch_clicks
 from anymask.predict.cleaning import clean_masks, inclusive_boxes
 from anymask.predict.predictor import Predictor, ReadyImage
 from anymask.predict.tracing import Thresholds, Tracer
 from anymask.prompts.grid import crop_boxes, grids_for_layers
-from anymask.prompts.types import FOREGROUND, PADDING, PromptBatch
 
 Progress = Callable[[int, int], None]
 """Called with the points done and the points in all, after every batch."""
@@ -228,7 +228,7 @@ def _segment_crop(predictor: Predictor, task: _Task, count: _Count) -> MaskSet:
 
 def _segment_points(ready: ReadyImage, tracer: Tracer, points_xy: npt.NDArray[np.float64], task: _Task) -> MaskSet:
     """The masks of some clicks (P, 2), in pixels of the crop, that pass the filters."""
-    config, answer = task.config, ready.decode(_click_batch(ready, points_xy), multimask=True)
+    config, answer = task.config, ready.decode(batch_clicks(points_xy, ready.frame), multimask=True)
     iou = answer.iou.float().flatten()
     keep = iou > config.predicted_iou_threshold if config.predicted_iou_threshold > 0 else torch.ones_like(iou).bool()
     rows = torch.nonzero(keep).flatten()
@@ -255,14 +255,6 @@ class _Logits:
         """At most `_MASKS_AT_ONCE` of them."""
         rows = slice(start, start + _MASKS_AT_ONCE)
         return _Logits(self.logits[rows], self.predicted_iou[rows], self.points_xy[rows])
-
-
-def _click_batch(ready: ReadyImage, points_xy: npt.NDArray[np.float64]) -> PromptBatch:
-    """One foreground click a prompt, (P, 2) pixels of the crop, with the padding point that goes with it."""
-    count = len(points_xy)
-    tokens = np.zeros((count, 2, 2), np.float32)
-    tokens[:, 0] = ready.frame.to_input_xy(points_xy)
-    return PromptBatch(torch.from_numpy(tokens), torch.tensor([FOREGROUND, PADDING]).expand(count, 2))
 
 
 def _may_be_stable(logits: Tensor, tracer: Tracer, threshold: float) -> Tensor:

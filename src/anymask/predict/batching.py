@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from anymask.errors import PromptError, UnsupportedPromptError
 from anymask.images.frames import Frame
-from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, PADDING, Prompt, PromptBatch
+from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, FOREGROUND, PADDING, Prompt, PromptBatch
 
 MASK_MAGNITUDE = 10.0
 """Logit that a pixel of a binary mask prompt is worth. Source: the public SAM 2 code scales given masks to -10..10."""
@@ -40,6 +41,14 @@ def wants_multimask(prompt: Prompt) -> bool:
     """Whether the prompt is ambiguous by default: a single point and nothing else."""
     alone = prompt.box_xyxy is None and prompt.mask is None and prompt.mask_logits is None
     return alone and prompt.points_xy is not None and len(prompt.points_xy) == 1
+
+
+def batch_clicks(points_xy: npt.NDArray[np.float64], frame: Frame) -> PromptBatch:
+    """Each of (P, 2) points, original pixels, as a prompt of its own: a foreground click with its padding point."""
+    count = len(points_xy)
+    tokens = np.zeros((count, 2, 2), np.float32)
+    tokens[:, 0] = frame.to_input_xy(points_xy)
+    return PromptBatch(torch.from_numpy(tokens), torch.tensor([FOREGROUND, PADDING]).expand(count, 2))
 
 
 def group_prompts(prompts: Sequence[Prompt], frame: Frame, mask_size: int, multimask: bool | None) -> list[PromptGroup]:

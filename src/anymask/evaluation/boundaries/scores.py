@@ -1,0 +1,192 @@
+"""ODS, OIS, AP and R50 from counts of matched pixels, and their intervals by bootstrap over pictures.
+
+Source: the Berkeley benchmark's `collect_eval_bdry.m`; R50 as in Dollár and Zitnick's `edgesEvalDir.m`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from anymask.errors import InputError
+from anymask.evaluation.boundaries.matching import Counts
+from anymask.evaluation.metrics import BootstrapConfig, Interval
+
+Floats = npt.NDArray[np.float64]
+
+_BETWEEN = 100
+"""Places looked at between two neighbouring thresholds for the best F."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scores:
+    """The benchmark's figures over N pictures."""
+
+    ods: float
+    """Best F with one threshold for all pictures."""
+    ods_precision: float
+    """Precision there."""
+    ods_recall: float
+    """Recall there."""
+    ods_level: float
+    """Where that is: a place among the levels, 0 the first, fractions between two."""
+    ois: float
+    """F with the best threshold of each picture."""
+    ap: float
+    """Area under precision over recall; 0 for a single level."""
+    r50: float
+    """Recall at 50 % precision; nan where precision never reaches it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Precision and recall at K levels, summed over pictures."""
+
+    precision: Floats
+    recall: Floats
+
+
+def curve(counts: Sequence[Counts]) -> Curve:
+    """The curve of several pictures' summed counts.
+
+    Raises: InputError for no picture, or pictures counted at different numbers of levels.
+    """
+    table = _Table.of(counts)
+    return _curve(table, np.ones((1, len(counts))), 0)
+
+
+def score(counts: Sequence[Counts]) -> Scores:
+    """The figures of several pictures.
+
+    Raises: InputError for no picture, or pictures counted at different numbers of levels.
+    """
+    return _score(_Table.of(counts), np.ones((1, len(counts))))[0]
+
+
+def score_intervals(counts: Sequence[Counts], config: BootstrapConfig) -> dict[str, Interval]:
+    """`ods`, `ois`, `ap` and `r50` with their intervals: the pictures are drawn again, with replacement.
+
+    Resamples in which precision never reaches 50 % have no R50 and are left out of its interval.
+
+    Raises: InputError as `score`.
+    """
+    table, found = _Table.of(counts), score(counts)
+    rng = np.random.default_rng(config.seed)
+    even = np.full(len(counts), 1 / len(counts))
+    drawn: list[Scores] = []
+    for start in range(0, config.resamples, 200):
+        weights = rng.multinomial(len(counts), even, size=min(200, config.resamples - start))
+        drawn += _score(table, weights.astype(np.float64))
+    tail = (1 - config.level) / 2
+    intervals = {}
+    for name in ("ods", "ois", "ap", "r50"):
+        values = np.array([getattr(one, name) for one in drawn])
+        values = values[np.isfinite(values)]
+        low, high = np.quantile(values, [tail, 1 - tail]) if len(values) else (np.nan, np.nan)
+        intervals[name] = Interval(getattr(found, name), float(low), float(high))
+    return intervals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """The counts of N pictures at K levels, as (N, K) arrays."""
+
+    matched_truth: Floats
+    truth: Floats
+    matched_predicted: Floats
+    predicted: Floats
+
+    @staticmethod
+    def of(counts: Sequence[Counts]) -> _Table:
+        if not counts or len({len(one.predicted) for one in counts}) != 1:
+            raise InputError(
+                f"{len(counts)} pictures at {sorted({len(one.predicted) for one in counts})} levels; "
+                "expected one or more pictures, all counted at the same levels"
+            )
+        truth = np.array([one.truth for one in counts], np.float64)
+        levels = len(counts[0].predicted)
+        return _Table(
+            np.stack([one.matched_truth for one in counts]).astype(np.float64),
+            np.repeat(truth[:, None], levels, axis=1),
+            np.stack([one.matched_predicted for one in counts]).astype(np.float64),
+            np.stack([one.predicted for one in counts]).astype(np.float64),
+        )
+
+    def weighted(self, weights: Floats) -> _Table:
+        """(B, K) sums over pictures for (B, N) weights."""
+        return _Table(*(weights @ getattr(self, field.name) for field in fields(self)))
+
+    def recall(self) -> Floats:
+        """Share of the true pixels that are matched; 0 where there are none."""
+        return self.matched_truth / np.maximum(self.truth, 1)
+
+    def precision(self) -> Floats:
+        """Share of the predicted pixels that are matched; 0 where there are none."""
+        return self.matched_predicted / np.maximum(self.predicted, 1)
+
+
+def _curve(table: _Table, weights: Floats, row: int) -> Curve:
+    sums = table.weighted(weights)
+    return Curve(sums.precision()[row], sums.recall()[row])
+
+
+def _score(table: _Table, weights: Floats) -> list[Scores]:
+    """The figures for each row of (B, N) weights."""
+    sums = table.weighted(weights)
+    precision, recall = sums.precision(), sums.recall()
+    best_level = _f(table.precision(), table.recall()).argmax(axis=1)[:, None]
+    at_best = _Table(*(np.take_along_axis(getattr(table, field.name), best_level, 1) for field in fields(table)))
+    of_best = at_best.weighted(weights)
+    ois = _f(of_best.precision(), of_best.recall())[:, 0]
+    found = []
+    for row in range(len(weights)):
+        level, best_precision, best_recall = _best_f(precision[row], recall[row])
+        found.append(
+            Scores(
+                ods=float(_f(np.float64(best_precision), np.float64(best_recall))),
+                ods_precision=best_precision,
+                ods_recall=best_recall,
+                ods_level=level,
+                ois=float(ois[row]),
+                ap=_area(precision[row], recall[row]),
+                r50=_recall_at_half(precision[row], recall[row]),
+            )
+        )
+    return found
+
+
+def _f(precision: Floats | np.float64, recall: Floats | np.float64) -> Floats:
+    """Harmonic mean; 0 where both are."""
+    total = precision + recall
+    return np.asarray(2 * precision * recall / np.where(total > 0, total, 1))
+
+
+def _best_f(precision: Floats, recall: Floats) -> tuple[float, float, float]:
+    """Level, precision and recall where F is highest on the straight lines between neighbouring levels."""
+    share = np.linspace(0, 1, _BETWEEN)
+    if len(precision) == 1:
+        return 0.0, float(precision[0]), float(recall[0])
+    between = [(one[:-1, None] * (1 - share) + one[1:, None] * share).ravel() for one in (precision, recall)]
+    best = int(_f(*between).argmax())
+    level = best // _BETWEEN + float(share[best % _BETWEEN])
+    return level, float(between[0][best]), float(between[1][best])
+
+
+def _area(precision: Floats, recall: Floats) -> float:
+    """Mean precision at recalls 0, .01, ..., 1, straight lines between levels, 0 beyond the ends of the curve."""
+    places, first = np.unique(recall, return_index=True)
+    if len(places) < 2:
+        return 0.0
+    at = np.linspace(0, 1, 101)
+    return float(np.interp(at, places, precision[first], left=0, right=0).sum() / 100)
+
+
+def _recall_at_half(precision: Floats, recall: Floats) -> float:
+    """Recall where precision is .5, straight lines between levels; that of the lowest precision if it is higher."""
+    places, first = np.unique(precision, return_index=True)
+    if places[-1] < 0.5:
+        return float("nan")
+    return float(np.interp(max(0.5, places[0]), places, recall[first]))

@@ -26,7 +26,7 @@ def thin(mask: npt.ArrayLike) -> Mask:
     Source: Lam, Lee, Suen, "Thinning Methodologies", PAMI 1992, conditions G1 to G3 on page 879.
 
     >>> thin([[True, True], [True, True], [True, True]]).astype(int).tolist()
-    [[0, 0], [0, 1], [0, 1]]
+    [[0, 0], [1, 0], [1, 0]]
 
     Raises: MaskError for another shape or type.
     """

@@ -5,7 +5,7 @@ A picture drawn twice counts twice. Source: COCO's and LVIS's reference code for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,9 +99,58 @@ def recall_by_category(found: Tally, at_most: int, weights: Floats | None = None
     return result
 
 
+def overall_recall(
+    pictures: Sequence[PictureMatches], limits: Sequence[int], config: BootstrapConfig
+) -> list[Interval]:
+    """Recall of matches in which categories were not looked at: of the first division among the best of each of
+    `limits`, then of every other division among the best of the last limit; each with its interval.
+
+    The same as `recall_by_category` of the one category, and fast: only sums over pictures are drawn again.
+
+    Raises: ConfigError for no picture.
+    """
+    found = tally(pictures)
+    due = _sums_of_pictures(found.counted[:, None], found.truth_picture_of, found.pictures)[:, 0]  # (V, P)
+    right = [
+        _sums_of_pictures(found.hits & (found.ranks < limit), found.picture_of, found.pictures)[0] for limit in limits
+    ]
+    last = _sums_of_pictures(found.hits & (found.ranks < limits[-1]), found.picture_of, found.pictures)
+    numerators = [*(one.mean(axis=0) for one in right), *last[1:].mean(axis=1)]  # (P,) each, mean over thresholds
+    denominators = [due[0]] * len(right) + list(due[1:])
+    rows = np.array(numerators), np.array(denominators)
+    plain = _ratios(rows, np.ones((1, found.pictures)))[0]
+    blocks = [_ratios(rows, weights) for weights in draw_blocks(found.pictures, config)]
+    drawn = np.concatenate(blocks)
+    return [_interval(value, column, config) for value, column in zip(plain, drawn.T, strict=True)]
+
+
+def draw_blocks(pictures: int, config: BootstrapConfig) -> Iterable[Floats]:
+    """The draws of `draws`, many (rows, P) at a time; memory is bounded to tens of megabytes."""
+    rng = np.random.default_rng([config.seed, 0])
+    even = np.full(pictures, 1 / pictures)
+    block = max(1, 2**22 // pictures)
+    for start in range(0, config.resamples, block):
+        yield rng.multinomial(pictures, even, size=min(block, config.resamples - start)).astype(np.float64)
+
+
+def _ratios(rows: tuple[Floats, Floats], weights: Floats) -> Floats:
+    """(R, K) weighted sum of each numerator (K, P) over that of its denominator; NaN where that is 0."""
+    above, below = weights @ rows[0].T, weights @ rows[1].T
+    return np.where(below > 0, above / np.maximum(below, 1e-12), np.nan)
+
+
+def _sums_of_pictures(values: Bools, picture_of: Integers, pictures: int) -> Floats:
+    """(V, T, P) how many of (V, T, N) are true in each picture."""
+    flat = values.reshape(values.shape[0] * values.shape[1], values.shape[2])
+    sums = [np.bincount(picture_of, weights=row.astype(np.float64), minlength=pictures) for row in flat]
+    return np.array(sums, np.float64).reshape(*values.shape[:2], pictures)
+
+
 def mean_of(by_category: dict[int, Floats], division: int, threshold: int | None = None) -> float:
     """The mean over categories and thresholds (or at one) of one division; NaN when nothing is to be found in it."""
-    values = np.array([values[division] for values in by_category.values()]).reshape(len(by_category), -1)
+    if not by_category:
+        return float("nan")
+    values = np.array([values[division] for values in by_category.values()])
     if threshold is not None:
         values = values[:, threshold : threshold + 1]
     known = values[~np.isnan(values)]
@@ -122,10 +171,8 @@ def bootstrap(
 
 def draws(pictures: int, config: BootstrapConfig) -> Iterable[Floats]:
     """How often each of `pictures` pictures comes in each resample; the same seed gives the same draws."""
-    rng = np.random.default_rng([config.seed, 0])
-    even = np.full(pictures, 1 / pictures)
-    for _ in range(config.resamples):
-        yield rng.multinomial(pictures, even).astype(np.float64)
+    for block in draw_blocks(pictures, config):
+        yield from block
 
 
 def _interval(value: float, drawn: Floats, config: BootstrapConfig) -> Interval:

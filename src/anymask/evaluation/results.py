@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from anymask.dataset.record import Record
-from anymask.errors import AnymaskError, RunError
 from anymask.evaluation.metrics import Sample
+from anymask.evaluation.rows import RowFile
 from anymask.masks.rle import from_json, to_json
 from anymask.masks.types import Rle
 
@@ -123,70 +121,15 @@ def samples(results: Sequence[PictureResult], measure: str) -> dict[str, Sample]
     return {name: Sample(np.array(values[name]), tuple(pictures[name])) for name in sorted(values)}
 
 
-class ResultFile:
-    """One column's results as JSON lines, appended picture by picture, so that a killed evaluation goes on.
-
-    The first line names the settings; a last line cut by a crash is dropped. Later lines of a picture replace earlier.
-    """
+class ResultFile(RowFile[PictureResult]):
+    """One column's results on a file."""
 
     def __init__(self, path: Path, settings: str) -> None:
         """Open or begin the file.
 
-        Raises: RunError when it was made with other settings, is damaged before its last line, or cannot be written.
+        Raises: RunError as `RowFile`.
         """
-        self.path = path
-        self._done: dict[str, PictureResult] = {}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            whole = self._whole_lines()
-        except OSError as error:
-            raise _cannot_write(path, error) from error
-        if not whole:
-            self._append({"settings": settings})
-            return
-        try:
-            header, *rows = [json.loads(line) for line in whole]
-            self._done = {row["picture"]: _from_plain(row) for row in rows}
-        except (ValueError, KeyError, TypeError, AnymaskError) as error:
-            raise RunError(f"{path} is damaged ({error}); delete it, or evaluate into a new folder") from error
-        if header != {"settings": settings}:
-            raise RunError(
-                f"{path} holds results of other settings ({header.get('settings')}; now {settings}); "
-                "delete it, or evaluate into a new folder"
-            )
-
-    def get(self, picture: str, sha256: str) -> PictureResult | None:
-        """The result of that picture if it is there and its data has not changed since."""
-        found = self._done.get(picture)
-        return found if found is not None and found.sha256 == sha256 else None
-
-    def add(self, result: PictureResult) -> None:
-        """Keep one more result; a kill of this process loses none that was kept.
-
-        Raises: RunError when it cannot be written; what was there stays.
-        """
-        self._done[result.picture] = result
-        self._append(_to_plain(result))
-
-    def _whole_lines(self) -> list[bytes]:
-        if not self.path.exists():
-            return []
-        data = self.path.read_bytes()
-        end = data.rfind(b"\n") + 1
-        if end < len(data):
-            os.truncate(self.path, end)
-        return data[:end].splitlines()
-
-    def _append(self, plain: dict[str, Any]) -> None:
-        try:
-            with self.path.open("ab") as stream:
-                stream.write(json.dumps(plain, separators=(",", ":")).encode() + b"\n")
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
-
-
-def _cannot_write(path: Path, error: OSError) -> RunError:
-    return RunError(f"{path} cannot be written ({error.strerror}); make room or name another folder, then run again")
+        super().__init__(path, settings, _to_plain, result_from_plain)
 
 
 def _to_plain(result: PictureResult) -> dict[str, Any]:
@@ -198,7 +141,8 @@ def _to_plain(result: PictureResult) -> dict[str, Any]:
     return plain
 
 
-def _from_plain(plain: dict[str, Any]) -> PictureResult:
+def result_from_plain(plain: dict[str, Any]) -> PictureResult:
+    """The result of one line of the file."""
     targets = []
     for row in plain["targets"]:
         clicks, box = row["clicks"], row["box"]

@@ -8,11 +8,11 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from anymask.dataset.read import read_source
 from anymask.dataset.record import Record
 from anymask.errors import DatasetError
+from anymask.evaluation.examples import side_by_side
 from anymask.evaluation.protocols.points import PointsResult
 from anymask.evaluation.results import PictureResult, TargetResult, record_hash
 from anymask.figures import Gallery, Heading, Picture, overlay
@@ -23,7 +23,6 @@ from anymask.prompts.types import Prompt
 
 SHOWN = 4
 """Best masks, and worst masks, shown of each set."""
-_GAP_PX = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +88,7 @@ def _picture(record: Record | None, shown: _Shown) -> Picture:
         assert target.box is not None
         mask, prompt = decode(target.box.mask), Prompt(box_xyxy=mask_to_box(truth))
     caption = f"IoU {shown.iou:.3f} - {record.name}, map {target.map_index}, label {target.label}, {target.area_px} px"
-    return Picture(_side_by_side(overlay(pixels, [mask], prompts=[prompt]), overlay(pixels, [truth])), caption)
-
-
-def _side_by_side(left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    gap = np.full((left.shape[0], _GAP_PX, 3), 255, np.uint8)
-    return np.concatenate([left, gap, right], axis=1)
+    return Picture(side_by_side(overlay(pixels, [mask], prompts=[prompt]), overlay(pixels, [truth])), caption)
 
 
 def _set_of(result: PictureResult) -> str:

@@ -27,6 +27,8 @@ class CocoFile:
             raise MaskError(f"a COCO file must be an object, got {type(value).__name__}")
         self.categories = category_names(value)
         """Id -> name, empty when the file names none."""
+        self.has_frequencies = any("frequency" in one for one in value.get("categories") or ())
+        """Whether it says of categories how common they are, as LVIS does."""
         self._annotations = annotations_by_image(value)
         self._images = {image["id"]: image for image in objects(value, "images")}
 

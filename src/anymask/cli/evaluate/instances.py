@@ -45,9 +45,9 @@ def instances(
     ] = None,
     min_score: Annotated[float, typer.Option(help="With --boxes: leave out boxes of a lower score.")] = 0.0,
     results: RESULTS = None,
-    refine: Annotated[
-        bool, typer.Option("--refine/--no-refine", help="Ask again with the box and the first answer.")
-    ] = True,
+    no_refine: Annotated[
+        bool, typer.Option("--no-refine", help="Do not ask again with the box and the first answer.")
+    ] = False,
     max_pictures: MAX_PICTURES = None,
     resamples: Annotated[int, typer.Option(help="Resamples of the error bars; each computes AP anew.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the error bars.")] = 0,
@@ -88,7 +88,7 @@ def instances(
 
     truth = GroundTruthOptions(annotations=annotations, pictures=pictures, data=tuple(data or ()))
     labelled = truth.open()
-    pipeline = InstanceConfig(refine=refine)
+    pipeline = InstanceConfig(refine=not no_refine)
     files = result_files(results or [])
     given = None if boxes is None else result_files([str(boxes)])[0]
     models = model or ([] if files else ["tiny"])

@@ -77,9 +77,7 @@ class GroundTruthOptions:
             return AnnotationFile(self.annotations, self.pictures)
         if self.data and self.annotations is None and self.pictures is None:
             return RecordedPictures(self.data)
-        raise ConfigError(
-            "give ground truth: --annotations FILE with --pictures DIR, or --data PATH"
-        )
+        raise ConfigError("give ground truth: --annotations FILE with --pictures DIR, or --data PATH")
 
     @property
     def named(self) -> list[str]:

@@ -27,9 +27,10 @@ def decoder(config: MaskDecoderConfig = SMALL) -> MaskDecoder:
 def prepared(model: MaskDecoder) -> PreparedImage:
     generator = torch.Generator().manual_seed(1)
     shapes = [(1, DIM, SIDE, SIDE), (1, DIM // 4, 2 * SIDE, 2 * SIDE), (1, DIM // 8, 4 * SIDE, 4 * SIDE)]
-    main, *finer = (torch.randn(shape, generator=generator) for shape in shapes)
+    dtype = model.iou_token.weight.dtype
+    main, *finer = (torch.randn(shape, generator=generator).to(dtype) for shape in shapes)
     position, no_mask = torch.randn(1, DIM, SIDE, SIDE, generator=generator), torch.ones(1, DIM, 1, 1)
-    return model.prepare(ImageEmbedding(main, tuple(finer)), position, no_mask)
+    return model.prepare(ImageEmbedding(main, tuple(finer)), position.to(dtype), no_mask.to(dtype))
 
 
 def prompts(count: int, *, dense: bool = False) -> PromptEncoding:
@@ -147,3 +148,30 @@ def test_every_field_changes_the_model(change: dict[str, object]) -> None:
 def test_bad_sizes_are_refused_by_name(change: dict[str, object], field: str) -> None:
     with pytest.raises(ConfigError, match=field):
         dataclasses.replace(SMALL, **change)
+
+
+@pytest.mark.parametrize(("config", "dense"), [(SMALL, False), (SMALL, True), (SKIPS, True)])
+def test_training_on_folded_attention_has_the_gradients_of_plain_attention(
+    config: MaskDecoderConfig, dense: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gradients = []
+    for share in (100.0, 0.0):  # always folded, never folded
+        monkeypatch.setattr(mask_decoder, "FOLDED_SHARE", share)
+        model = decoder(config).double().train()
+        image, given = prepared(model), prompts(3, dense=dense)
+        dense_map = None if given.dense is None else given.dense.double()
+        asked = PromptEncoding(given.sparse.double(), dense_map, tuple(finer.double() for finer in given.finer))
+        assert image.side is not None
+        logits, iou = model(image, asked)
+        torch.autograd.backward((logits.sin().sum() + iou.sum()))
+        gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
+    folded, plain = gradients
+    assert folded.keys() == plain.keys()
+    for name, gradient in folded.items():
+        torch.testing.assert_close(gradient, plain[name], atol=1e-9, rtol=1e-7, msg=name)
+
+
+def test_dropout_keeps_attention_plain_in_training_alone() -> None:
+    model = decoder(dataclasses.replace(SMALL, dropout=0.1))
+    assert prepared(model).side is not None
+    assert prepared(model.train()).side is None

@@ -9,9 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def is_exported() -> bool:
+    """Whether what is done to tensors becomes a graph now, by export or compilation."""
+    return torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
+
+
 def is_recorded() -> bool:
     """Whether what is done to tensors is recorded now: by autograd, export or compilation."""
-    return torch.is_grad_enabled() or torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
+    return torch.is_grad_enabled() or is_exported()
 
 
 def prefers_cache_path(x: Tensor) -> bool:

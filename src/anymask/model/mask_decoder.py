@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from anymask.errors import ConfigError
 from anymask.model.embedding import ImageEmbedding
 from anymask.model.folded_attention import ImageSide, first_tokens, later_tokens, project_image, transform
-from anymask.model.layers import LayerNorm2d, Mlp, is_recorded, pointwise, prefers_cache_path
+from anymask.model.layers import LayerNorm2d, Mlp, is_exported, is_recorded, pointwise, prefers_cache_path
 from anymask.model.mask_quality import MaskQuality
 from anymask.model.prompt_encoder import PromptEncoding
 from anymask.model.two_way_transformer import TwoWayTransformer
@@ -74,13 +74,16 @@ class PreparedImage:
     no_mask: Tensor
     """(1, C, 1, 1) the learned "no mask" embedding."""
     side: ImageSide | None = None
-    """The image's side of the decoder's attention; None where gradients or graphs are recorded."""
+    """The image's side of the decoder's attention; None where a graph is recorded for export, or dropout is on."""
 
 
 ALL_MASKS = slice(None)
 """The single-mask token's mask, then the ambiguous ones."""
 PIXELS_AT_ONCE = 1024
 """Cells of the embedding upscaled at a time on a CPU, so that what they become stays in cache."""
+FOLDED_SHARE = 0.7
+"""In training, attention is folded onto the tokens while they are fewer than this share of a head's channels: with
+more, projecting the image's positions is the smaller product."""
 
 
 class RefineBlock(nn.Module):
@@ -134,7 +137,7 @@ class MaskDecoder(nn.Module):
 
     def prepare(self, embedding: ImageEmbedding, position: Tensor, no_mask: Tensor) -> PreparedImage:
         """What every prompt on the image of `embedding` (B = 1) needs; see `PreparedImage` for the shapes."""
-        if is_recorded():
+        if is_exported() or self._has_dropout:
             return PreparedImage(embedding, position, no_mask)
         image = _flat(embedding.main + no_mask)
         side = project_image(self.transformer, image, _flat(position))
@@ -145,13 +148,23 @@ class MaskDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Logits (P, M, 4h, 4w) and predicted IoU (P, M) of P prompts on one image, for the `chosen` masks."""
         tokens = self._tokens(prompts)
-        has_dropout = self.training and self.config.dropout > 0
-        if prepared.side is not None and not is_recorded() and not has_dropout:
+        folds = prepared.side is not None and not self._has_dropout
+        if folds and not is_recorded():
             return self._infer(prepared, prompts, tokens, chosen)
-        source = prepared.embedding.main + (prepared.no_mask if prompts.dense is None else prompts.dense)
-        tokens, flat = self.transformer(tokens, _flat(source), _flat(prepared.position))
+        if folds and tokens.shape[1] < FOLDED_SHARE * self.config.dim / 2 / self.config.heads:
+            assert prepared.side is not None
+            images = None if prompts.dense is None else _flat(prepared.embedding.main + prompts.dense)
+            tokens, flat = transform(self.transformer, tokens, prepared.side, images)
+        else:
+            source = prepared.embedding.main + (prepared.no_mask if prompts.dense is None else prompts.dense)
+            tokens, flat = self.transformer(tokens, _flat(source), _flat(prepared.position))
         logits = self._masks(tokens, flat, prepared.embedding, prompts, chosen)
         return logits, self._scores(tokens, logits, chosen)
+
+    @property
+    def _has_dropout(self) -> bool:
+        """Whether attention drops weights now, so that those of a token no longer add up to 1."""
+        return self.training and self.config.dropout > 0
 
     def forward_folded(self, prepared: PreparedImage, prompts: PromptEncoding) -> tuple[Tensor, Tensor]:
         """`forward` for all masks in one step of folded algebra, as exported graphs hold it; `dense` must be given."""

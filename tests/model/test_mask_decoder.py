@@ -166,9 +166,10 @@ def test_training_on_folded_attention_has_the_gradients_of_plain_attention(
         torch.autograd.backward((logits.sin().sum() + iou.sum()))
         gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
     folded, plain = gradients
-    assert folded.keys() == plain.keys()
-    for name, gradient in folded.items():
-        torch.testing.assert_close(gradient, plain[name], atol=1e-9, rtol=1e-7, msg=name)
+    for name, gradient in plain.items():
+        # The bias of keys moves all scores of a token alike: folded away, it has no gradient rather than one of zeros.
+        found = folded.get(name, torch.zeros_like(gradient))
+        torch.testing.assert_close(found, gradient, atol=1e-9, rtol=1e-7, msg=name)
 
 
 def test_dropout_keeps_attention_plain_in_training_alone() -> None:

@@ -42,4 +42,5 @@ def small_vit(steps: int = 4000) -> TrainConfig:
         ),
         data=replace(base.data, view=view),
         optimizer=replace(base.optimizer, encoder_lr_factor=1.0, layer_decay=0.8),
+        validate_every=200,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from anymask.errors import ConfigError
 from anymask.evaluation.metrics import (
@@ -13,6 +14,7 @@ from anymask.evaluation.metrics import (
     iou_of_each,
     mean_interval,
     mean_of_sets_interval,
+    rank_correlation,
 )
 
 CONFIG = BootstrapConfig(resamples=4000)
@@ -131,3 +133,14 @@ def test_a_sample_without_masks_is_refused() -> None:
 def test_a_bad_bootstrap_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(bad))):
         BootstrapConfig(**bad)
+
+
+def test_rank_correlation_is_scipys_and_its_interval_holds_it() -> None:
+    rng = np.random.default_rng(0)
+    predicted = rng.integers(0, 8, 60) / 8  # with equals
+    actual = predicted + rng.normal(0, 0.3, 60)
+    sample = Sample(actual, tuple(str(index // 3) for index in range(60)))
+    found = rank_correlation(predicted, sample, BootstrapConfig(resamples=200))
+    assert found.mean == pytest.approx(spearmanr(predicted, actual).statistic, abs=1e-12)
+    assert found.low < found.mean < found.high
+    assert rank_correlation(np.ones(60), sample, BootstrapConfig(resamples=5)).mean == 0

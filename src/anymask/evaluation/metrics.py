@@ -107,6 +107,38 @@ def difference_intervals(
     return per_set, mean_of_sets_interval(list(differences.values()), config)
 
 
+def rank_correlation(predicted: Floats, actual: Sample, config: BootstrapConfig) -> Interval:
+    """Spearman's rank correlation of (N,) predictions with the N actual values; pictures are resampled, each with all
+    its masks. 0 where all of one side are equal."""
+    names, owner = np.unique(np.array(actual.pictures), return_inverse=True)
+    rng = np.random.default_rng([config.seed, 0])
+    of_picture = [np.flatnonzero(owner == index) for index in range(len(names))]
+    drawn = np.array(
+        [
+            _spearman(predicted[rows], actual.values[rows])
+            for rows in (
+                np.concatenate([of_picture[index] for index in rng.integers(0, len(names), len(names))])
+                for _ in range(config.resamples)
+            )
+        ]
+    )
+    return _interval(_spearman(predicted, actual.values), drawn, config)
+
+
+def _spearman(a: Floats, b: Floats) -> float:
+    first, second = _ranks(a), _ranks(b)
+    if first.std() == 0 or second.std() == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _ranks(values: Floats) -> Floats:
+    """(N,) ranks from 1 on; equals share the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks
+
+
 def _resampled_means(sample: Sample, config: BootstrapConfig, stream: int = 0) -> Floats:
     """(resamples,) means over masks, each over as many pictures as there are, drawn with replacement."""
     names, group = np.unique(np.array(sample.pictures), return_inverse=True)

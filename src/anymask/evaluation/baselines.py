@@ -122,7 +122,7 @@ class Felzenszwalb:
     @property
     def fingerprint(self) -> str:
         """Parameters and scikit-image's version."""
-        return f"{self.config} scikit-image {_skimage().__version__}"
+        return f"{self.config} scikit-image {skimage_module().__version__}"
 
     def set_image(self, pixels: Pixels) -> None:
         """Partition the (H, W, 3) uint8 RGB picture.
@@ -130,7 +130,7 @@ class Felzenszwalb:
         Raises: MissingDependencyError without scikit-image.
         """
         config = self.config
-        self._regions = _skimage().segmentation.felzenszwalb(
+        self._regions = skimage_module().segmentation.felzenszwalb(
             pixels, scale=config.scale, sigma=config.sigma, min_size=config.min_size, channel_axis=-1
         )
 
@@ -158,7 +158,7 @@ def baseline(name: str) -> Segmenter:
     if name == "grabcut_or_box":
         return GrabCut(GrabCutConfig(empty_means_box=True), name)
     if name == "felzenszwalb":
-        _skimage()
+        skimage_module()
         return Felzenszwalb()
     raise ConfigError(f"unknown baseline {name!r}; known are grabcut, grabcut_or_box, felzenszwalb")
 
@@ -175,7 +175,11 @@ def _only(mask: Mask) -> Answer:
     return Answer(mask[None], np.ones(1, np.float32))
 
 
-def _skimage() -> ModuleType:
+def skimage_module() -> ModuleType:
+    """scikit-image with its segmentation functions.
+
+    Raises: MissingDependencyError when it is not installed.
+    """
     # Loaded here and not above: only this baseline needs it, and it takes a second.
     try:
         import skimage.segmentation

@@ -27,6 +27,8 @@ class WeightsEntry:
     """Exact length; None for embedded weights, which the package's own RECORD covers."""
     sha256: str | None = None
     """Hex digest of the whole file; None for embedded weights."""
+    trained_on: tuple[str, ...] | None = None
+    """The sets of pictures it learned from, by their names in shards; None where it is not known."""
 
     @property
     def is_embedded(self) -> bool:
@@ -40,6 +42,20 @@ _ENTRIES = (
         file_name="tiny.safetensors",
         licence="research use; see weights/tiny.md in the package",
         source="trained by anymask",
+        trained_on=(
+            "animals7",
+            "bsds500",
+            "car_parts",
+            "ccp",
+            "coco_person1",
+            "facades",
+            "food_plates",
+            "msrc21",
+            "voc07_instances",
+            "voc12aug_a",
+            "voc12aug_b",
+            "voc12aug_c",
+        ),
     ),
     WeightsEntry(
         name="vit_b",

@@ -25,7 +25,7 @@ def column(seed: int, better_by: float = 0.0, pictures: int = 25) -> list[Pictur
             targets = []
             for label in range(1, int(rng.integers(1, 4)) + 1):
                 iou = level + float(rng.normal(0, 0.1)) + better_by
-                clicks = ClickScores(confident=iou, oracle=iou, curve=(iou,), mask=RLE)
+                clicks = ClickScores(confident=iou, oracle=iou, curve=(iou,), mask=RLE, first_xy=(1.5, 2.5))
                 targets.append(TargetResult(map_index=0, label=label, area_px=99, clicks=clicks, box=None))
             results.append(PictureResult(picture=f"{set_name}/{picture}", sha256="0", targets=tuple(targets)))
     return results

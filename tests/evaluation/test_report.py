@@ -110,10 +110,13 @@ def test_the_page_carries_tables_curve_and_pictures_and_asks_for_nothing(
     result: PointsResult, data: list[Path]
 ) -> None:
     page = to_html(result, summarise(result), data)
-    assert page.count("<table>") == len(tables(summarise(result)))
+    # Scores, then seconds a picture, configuration and machine.
+    assert page.count("<table>") == len(tables(summarise(result))) + 3
     assert "More clicks" in page
-    assert page.count("data:image/jpeg") == 2 * 2 * 4
-    assert page.count("data:image/png") == 1
+    assert "targets.per_picture" in page
+    assert page.count("data:image/jpeg") == 20  # the worst, median and best of two sets
+    deltas = sum(one.comparison.measure == "click" for one in summarise(result).differences)
+    assert page.count("data:image/png") == 2 + deltas  # the curve, the times
     assert "http" not in page.replace("http-equiv", "")
 
 

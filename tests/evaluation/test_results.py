@@ -23,7 +23,7 @@ from anymask.evaluation.results import (
 from anymask.masks.rle import encode
 
 RLE = encode(np.eye(5, 7, dtype=bool))
-CLICKS = ClickScores(confident=0.1, oracle=0.2, curve=(0.1, 0.3, 1 / 3), mask=RLE)
+CLICKS = ClickScores(confident=0.1, oracle=0.2, curve=(0.1, 0.3, 1 / 3), mask=RLE, first_xy=(1.5, 2.5))
 BOX = BoxScores(single=0.4, confident=0.5, oracle=0.6, mask=RLE)
 FULL = TargetResult(map_index=1, label=300, area_px=70, clicks=CLICKS, box=BOX)
 RESULTS = [

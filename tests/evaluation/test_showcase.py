@@ -27,7 +27,7 @@ def result(picture: str, *ious: float) -> PictureResult:
             map_index=0,
             label=label,
             area_px=99,
-            clicks=ClickScores(confident=iou, oracle=1.0, curve=(iou,), mask=RLE),
+            clicks=ClickScores(confident=iou, oracle=1.0, curve=(iou,), mask=RLE, first_xy=(1.5, 2.5)),
             box=None,
         )
         for label, iou in enumerate(ious, start=1)
@@ -36,9 +36,10 @@ def result(picture: str, *ious: float) -> PictureResult:
 
 
 def test_the_most_extreme_come_first_and_one_a_picture() -> None:
-    worst, best = choose([result("s/a", 0.1, 0.2, 0.9), result("s/b", 0.5), result("s/c", 0.15, 0.95)], count=2)
-    assert [(one.result.picture, one.iou) for one in worst] == [("s/a", 0.1), ("s/c", 0.15)]
-    assert [(one.result.picture, one.iou) for one in best] == [("s/c", 0.95), ("s/a", 0.9)]
+    chosen = choose([result("s/a", 0.1, 0.2, 0.9), result("s/b", 0.5), result("s/c", 0.15, 0.95)], count=2)
+    assert [(one.result.picture, one.iou) for one in chosen["Worst"]] == [("s/a", 0.1), ("s/c", 0.15)]
+    assert [(one.result.picture, one.iou) for one in chosen["Best"]] == [("s/c", 0.95), ("s/a", 0.9)]
+    assert [one.iou for one in chosen["Median"]] == [0.2, 0.5]
 
 
 def test_equals_are_shown_in_a_fixed_order() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from anymask.errors import InputError
-from anymask.figures.plots import Labels, Line, Panel, Series, bars, curves, histogram, panels, smoothed
+from anymask.figures.plots import Labels, Line, Panel, Series, bars, curves, deltas, histogram, panels, smoothed
 
 LABELS = Labels(title="clicks", x="clicks", y="mean IoU")
 ROW = Series(name="tiny", values=[0.3, 0.5, 0.6], low=[0.2, 0.4, 0.5], high=[0.4, 0.6, 0.7])
@@ -112,3 +112,16 @@ except MissingDependencyError as error:
 """
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert "pip install 'anymask[eval]'" in answer.stdout
+
+
+def test_differences_are_bars_from_zero_and_what_is_unknown_has_none() -> None:
+    names = ["a", "b", "c"]
+    known = deltas(names, [Series(name="ours", values=[-0.2, 0.1, 0.3])], Labels(title="t"))
+    partly = deltas(names, [Series(name="ours", values=[-0.2, np.nan, 0.3])], Labels(title="t"))
+    assert known.dtype == np.uint8
+    assert known.shape == partly.shape
+    assert (known != partly).any()
+    taller = deltas(names * 3, [Series(name="ours", values=[0.1] * 9)], Labels())
+    assert taller.shape[0] > known.shape[0]
+    with pytest.raises(InputError, match="no series"):
+        deltas(names, [], Labels())

@@ -39,6 +39,10 @@ class AnnotatedPictures:
         if not self.folder.is_dir():
             raise DatasetError(f"there is no folder {pictures}; give the one that the file names start from")
 
+    def names(self) -> list[str]:
+        """`SET/ID` of every picture."""
+        return [self.name(image_id) for image_id in self.file.image_ids]
+
     def name(self, image_id: int) -> str:
         """`SET/ID`, where ID is the picture's path without ending, `/` written `_`."""
         return f"{self.set_name}/{self._id(image_id)}"

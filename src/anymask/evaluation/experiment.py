@@ -56,8 +56,7 @@ def tables(experiment: Experiment) -> list[tuple[str, Table]]:
     """Titled tables: our scores with the paper's numbers beside, then seconds a picture."""
     found = [("Scores", _beside(score_table(experiment.scores), experiment.published))]
     if experiment.times:
-        rows = [[name, *(f"{value:.4f}" for value in pair)] for name, pair in experiment.times.items()]
-        found.append(("Seconds a picture", Table(["column", "its own work", "scoring"], rows)))
+        found.append(("Seconds a picture", time_table(experiment.times)))
     return found
 
 
@@ -116,9 +115,9 @@ def to_html(experiment: Experiment) -> str:
     if experiment.times:
         blocks += [Heading("Time a picture"), time_bars({experiment.protocol: experiment.times})]
     blocks += experiment.examples
-    blocks += [Heading("Configuration"), _facts(to_plain(experiment.config)), Heading("Data")]
+    blocks += [Heading("Configuration"), facts(to_plain(experiment.config)), Heading("Data")]
     blocks += [Paragraph(name) for name in experiment.data]
-    blocks += [Heading("Machine"), _facts(machine()), Heading("Versions"), _facts(versions())]
+    blocks += [Heading("Machine"), facts(machine()), Heading("Versions"), facts(versions())]
     return html_page(experiment.title, blocks)
 
 
@@ -139,6 +138,12 @@ def write_experiment(experiment: Experiment, out: Path) -> None:
             write_atomically(out / name, text.encode())
     except OSError as error:
         raise RunError(f"the report cannot be written into {out} ({error.strerror}); name another folder") from error
+
+
+def time_table(times: dict[str, tuple[float, float]]) -> Table:
+    """Seconds a picture of each column."""
+    rows = [[name, *(f"{value:.4f}" for value in pair)] for name, pair in times.items()]
+    return Table(["column", "its own work", "scoring"], rows)
 
 
 def time_bars(times: dict[str, dict[str, tuple[float, float]]]) -> Picture:
@@ -182,9 +187,9 @@ def _score_bars(experiment: Experiment) -> Picture:
     return Picture(bars(measures, series, Labels(y="score")), "Scores with their intervals", "png")
 
 
-def _facts(plain: Any, prefix: str = "") -> Table:
+def facts(plain: Any) -> Table:
     """Names and values of nested settings, one a row."""
-    return Table(["setting", "value"], [[name, value] for name, value in _flat(plain, prefix)])
+    return Table(["setting", "value"], [[name, value] for name, value in _flat(plain, "")])
 
 
 def _flat(plain: Any, prefix: str) -> list[tuple[str, str]]:

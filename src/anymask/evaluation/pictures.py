@@ -14,7 +14,7 @@ import numpy as np
 from anymask.dataset.annotated import AnnotatedPictures, open_annotations
 from anymask.dataset.formats.coco import OBJECT
 from anymask.dataset.formats.lvis import Frequency, LvisFile
-from anymask.dataset.read import read_source
+from anymask.dataset.labelled import Data, picture_names, read_data
 from anymask.dataset.record import Record
 from anymask.errors import DatasetError
 from anymask.evaluation.matching import PictureTruth
@@ -175,7 +175,7 @@ class RecordedPicture:
 class RecordedPictures:
     """The pictures of tar shards and folders of label maps (or SA-1B), in their order."""
 
-    def __init__(self, data: Sequence[Path | str]) -> None:
+    def __init__(self, data: Sequence[Data]) -> None:
         self.data = tuple(data)
 
     @property
@@ -193,14 +193,14 @@ class RecordedPictures:
 
         Raises: DatasetError for damaged or missing data, or one name twice.
         """
-        found = [record.name for path in self.data for record in read_source(path)]
+        found = [name for one in self.data for name in picture_names(one)]
         if len(set(found)) != len(found):
             raise DatasetError("a picture comes twice in the data given; give each shard or folder once")
         return found
 
     def take(self, wanted: set[str]) -> Iterator[RecordedPicture]:
         """The pictures of those names."""
-        return (RecordedPicture(record) for path in self.data for record in read_source(path) if record.name in wanted)
+        return (RecordedPicture(record) for record in read_data(self.data) if record.name in wanted)
 
 
 def draw(names: Sequence[str], most: int | None) -> set[str]:

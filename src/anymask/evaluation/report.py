@@ -5,20 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anymask.dataset.labelled import Data
 from anymask.errors import RunError
 from anymask.evaluation.compare import Comparison, compare
+from anymask.evaluation.datasets import abbreviation_of, suite_dataset
+from anymask.evaluation.experiment import facts, time_bars, time_table
 from anymask.evaluation.metrics import Interval, mean_interval, mean_of_sets_interval
 from anymask.evaluation.protocols.points import PointsResult
+from anymask.evaluation.published import SAM_MINUS_RITM
 from anymask.evaluation.results import curve_measure, samples
 from anymask.evaluation.showcase import picture_blocks
-from anymask.figures import Heading, Labels, Paragraph, Picture, Series, Table, as_text, curves, html_page
+from anymask.figures import Heading, Labels, Paragraph, Picture, Series, Table, as_text, curves, deltas, html_page
 from anymask.figures.pages import Block
-from anymask.runs import to_plain, write_atomically
+from anymask.runs import machine, to_plain, versions, write_atomically
 
 MEAN = "mean of sets"
 """The row that averages the sets, each weighing the same."""
@@ -123,12 +128,19 @@ def to_csv(summary: Summary) -> str:
 def to_plain_report(result: PointsResult, summary: Summary) -> dict[str, Any]:
     """Settings, scores, differences, and what was left out, as JSON values."""
     return {
+        "protocol": "points",
         "config": to_plain(result.config),
         "columns": list(result.columns),
         "scores": to_plain(summary.scores),
         "differences": to_plain(summary.differences),
         "without_targets": list(result.without_targets),
+        "absent": list(result.absent),
         "bad": [{"picture": name, "reason": reason} for name, reason in result.bad],
+        "seconds_a_picture": {
+            name: {"own": own, "scoring": scoring} for name, (own, scoring) in mean_times(result).items()
+        },
+        "machine": machine(),
+        "versions": versions(),
     }
 
 
@@ -137,7 +149,7 @@ def to_json(result: PointsResult, summary: Summary) -> str:
     return json.dumps(to_plain_report(result, summary), indent=1) + "\n"
 
 
-def to_html(result: PointsResult, summary: Summary, data: Sequence[Path | str]) -> str:
+def to_html(result: PointsResult, summary: Summary, data: Sequence[Data]) -> str:
     """The page: tables, the click curve, and the first column's best and worst masks of every set beside the truth.
 
     Reads the pictures shown again from `data`.
@@ -150,10 +162,44 @@ def to_html(result: PointsResult, summary: Summary, data: Sequence[Path | str]) 
     plotted = _curve_plot(result, summary)
     if plotted is not None:
         blocks += [Heading("More clicks"), plotted]
+    blocks += delta_blocks(result, summary)
+    times = mean_times(result)
+    blocks += [Heading("Seconds a picture"), time_table(times), time_bars({"points": times})]
+    blocks += [Heading("Configuration"), facts(to_plain(result.config)), Heading("Machine"), facts(machine())]
     return html_page("Points: clicks and boxes on labelled pictures", [*blocks, *picture_blocks(result, data)])
 
 
-def write_report(result: PointsResult, data: Sequence[Path | str], out: Path) -> Summary:
+def mean_times(result: PointsResult) -> dict[str, tuple[float, float]]:
+    """Per column, mean seconds a picture in the segmenter and of the scoring, over pictures with a target."""
+    found = {}
+    for name, rows in result.columns.items():
+        asked = [row for row in rows if row.targets]
+        if asked:
+            count = len(asked)
+            found[name] = sum(row.model_s for row in asked) / count, sum(row.scoring_s for row in asked) / count
+    return found
+
+
+def delta_blocks(result: PointsResult, summary: Summary) -> list[Block]:
+    """For each other column a figure of the first one's difference to it, set by set, one click; and, as a series of
+    its own, what the paper found for SAM minus RITM on those of its sets that are there."""
+    blocks: list[Block] = []
+    for one in summary.differences:
+        if one.comparison.measure != "click":
+            continue
+        ranked = sorted(one.comparison.per_set.items(), key=lambda pair: pair[1].mean)
+        names = [name for name, _ in ranked]
+        paper = [SAM_MINUS_RITM.get(abbreviation_of(name) or "", math.nan) for name in names]
+        series = [Series(name=f"{one.column} - {one.minus}", values=[interval.mean for _, interval in ranked])]
+        if not all(math.isnan(value) for value in paper):
+            series.append(Series(name="SAM ViT-H - RITM (paper, figure 9a)", values=paper))
+        labels = Labels(title="One click: difference of mean IoU, set by set", x="IoU")
+        caption = f"{one.column} minus {one.minus}, most confident mask of one click ({result.config.first_click})"
+        blocks += [Heading(f"{one.column} minus {one.minus}"), Picture(deltas(names, series, labels), caption, "png")]
+    return blocks
+
+
+def write_report(result: PointsResult, data: Sequence[Data], out: Path) -> Summary:
     """Write report.txt, report.csv, report.json and report.html into `out`, and give the numbers in them.
 
     Raises: as `to_html`; RunError when `out` cannot be written.
@@ -241,10 +287,12 @@ def _shown_difference(interval: Interval) -> str:
 
 def _method(result: PointsResult) -> str:
     targets, level = result.config.targets, result.config.bootstrap.level
+    is_centre = result.config.first_click == "centre"
+    first = "the region's most interior pixel" if is_centre else "a pixel drawn from the region"
     return (
         f"Mean IoU over masks. Targets: regions from {targets.min_area_px} px to under {targets.max_area_share:.0%} of "
-        f"the picture, at most {targets.per_picture} a picture (seed {targets.seed}). The first click is the region's "
-        "most interior pixel, later ones lie in the deepest error. Brackets: "
+        f"the picture, {'all' if targets.per_picture is None else f'at most {targets.per_picture}'} of a picture "
+        f"(seed {targets.seed}). The first click is {first}, later ones lie in the deepest error. Brackets: "
         f"{level:.0%} bootstrap over pictures; differences are paired, * marks those whose interval leaves out 0."
     )
 
@@ -253,6 +301,18 @@ def _remarks(result: PointsResult) -> list[str]:
     remarks = []
     if result.without_targets:
         remarks.append(f"{len(result.without_targets)} pictures have no region to ask for and are in no score.")
+    for set_name in dict.fromkeys(row.set_name for rows in result.columns.values() for row in rows):
+        if abbreviation_of(set_name) is not None:
+            known = suite_dataset(set_name)
+            remarks.append(
+                f"{set_name} is {known.abbreviation} of the paper's suite, which sampled {known.pictures:,} pictures "
+                f"with {known.masks:,} masks of its split {known.split}."
+            )
+    if result.absent:
+        remarks.append(
+            f"{len(result.absent)} datasets of the suite are not there and in no score: {', '.join(result.absent)}; "
+            "anymask evaluate datasets NAME says how to get one."
+        )
     if result.bad:
         names = "; ".join(f"{name} ({reason})" for name, reason in result.bad)
         remarks.append(f"{len(result.bad)} pictures could not be read and are in no score: {names}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class ClickScores:
     """After 1, 2, ... clicks; the first is `confident`."""
     mask: Rle
     """The most confident mask of the first click."""
+    first_xy: tuple[float, float]
+    """Where the first click was, original pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +94,10 @@ class PictureResult:
     sha256: str
     """First 16 digits of the hash of picture and label maps, so that changed data is evaluated again."""
     targets: tuple[TargetResult, ...]
+    model_s: float = field(default=0.0, compare=False)
+    """Seconds spent in the segmenter: embedding and answers."""
+    scoring_s: float = field(default=0.0, compare=False)
+    """Seconds spent on clicks and overlaps."""
 
     @property
     def set_name(self) -> str:
@@ -147,8 +153,9 @@ def result_from_plain(plain: dict[str, Any]) -> PictureResult:
     for row in plain["targets"]:
         clicks, box = row["clicks"], row["box"]
         if clicks is not None:
-            clicks = ClickScores(**{**clicks, "curve": tuple(clicks["curve"]), "mask": from_json(clicks["mask"])})
+            curve, mask, first_xy = tuple(clicks["curve"]), from_json(clicks["mask"]), tuple(clicks["first_xy"])
+            clicks = ClickScores(**{**clicks, "curve": curve, "mask": mask, "first_xy": first_xy})
         if box is not None:
             box = BoxScores(**{**box, "mask": from_json(box["mask"])})
         targets.append(TargetResult(**{**row, "clicks": clicks, "box": box}))
-    return PictureResult(picture=plain["picture"], sha256=plain["sha256"], targets=tuple(targets))
+    return PictureResult(**{**plain, "targets": tuple(targets)})

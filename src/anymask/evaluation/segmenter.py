@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +67,22 @@ class Segmenter(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchSegmenter(Protocol):
+    """A segmenter that answers several prompts faster together than one after the other."""
+
+    def predict_many(self, prompts: Sequence[Prompt], *, multimask: bool) -> list[Answer]:
+        """The answers in order, each as if its prompt came alone."""
+        ...
+
+
+def predict_many(segmenter: Segmenter, prompts: Sequence[Prompt], *, multimask: bool) -> list[Answer]:
+    """The answers to several prompts about the picture that was set: together where the segmenter can."""
+    if isinstance(segmenter, BatchSegmenter):
+        return segmenter.predict_many(prompts, multimask=multimask)
+    return [segmenter.predict(prompt, multimask=multimask) for prompt in prompts]
+
+
 @dataclass(slots=True)
 class ModelSegmenter:
     """A promptable model as a column."""
@@ -88,5 +105,9 @@ class ModelSegmenter:
 
     def predict(self, prompt: Prompt, *, multimask: bool) -> Answer:
         """Three masks for the prompt when `multimask`, else one, at the picture's own size."""
-        prediction = self.predictor.predict(prompt, multimask=multimask)
-        return Answer(prediction.masks(), prediction.predicted_iou, prediction.logits)
+        return self.predict_many([prompt], multimask=multimask)[0]
+
+    def predict_many(self, prompts: Sequence[Prompt], *, multimask: bool) -> list[Answer]:
+        """The same for several prompts, in batches."""
+        answers = self.predictor.predict_iter(prompts, multimask=multimask)
+        return [Answer(answer.masks(), answer.predicted_iou, answer.logits) for answer in answers]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
-from anymask.dataset.read import read_source
+from anymask.dataset.labelled import Data, read_data
 from anymask.dataset.record import Record
 from anymask.errors import DatasetError
 from anymask.evaluation.examples import side_by_side
@@ -18,7 +17,6 @@ from anymask.evaluation.results import PictureResult, TargetResult, record_hash
 from anymask.figures import Gallery, Heading, Picture, overlay
 from anymask.masks.boxes import mask_to_box
 from anymask.masks.rle import decode
-from anymask.prompts.clicks import most_interior_point
 from anymask.prompts.types import Prompt
 
 SHOWN = 4
@@ -35,26 +33,27 @@ class _Shown:
     iou: float
 
 
-def picture_blocks(result: PointsResult, data: Sequence[Path | str]) -> list[Heading | Gallery]:
-    """For each set two galleries of the first column: answer on the left, truth on the right, the worst masks first.
+def picture_blocks(result: PointsResult, data: Sequence[Data]) -> list[Heading | Gallery]:
+    """For each set galleries of the first column: answer on the left, truth on the right; the worst masks, median ones,
+    the best.
 
     Raises: DatasetError when `data` does not hold a picture as it was evaluated.
     """
     column, results = next(iter(result.columns.items()))
     chosen = {name: choose(list(rows)) for name, rows in groupby(sorted(results, key=_set_of), key=_set_of)}
-    wanted = {one.result.picture for pair in chosen.values() for one in (*pair[0], *pair[1])}
-    records = {record.name: record for path in data for record in read_source(path) if record.name in wanted}
+    wanted = {one.result.picture for kinds in chosen.values() for several in kinds.values() for one in several}
+    records = {record.name: record for record in read_data(data) if record.name in wanted}
     blocks: list[Heading | Gallery] = []
-    for name, (worst, best) in chosen.items():
-        for title, shown in (("Worst", worst), ("Best", best)):
+    for name, kinds in chosen.items():
+        for title, shown in kinds.items():
             if shown:
                 blocks.append(Heading(f"{title} of {name}: {column} (left) and truth (right)"))
                 blocks.append(Gallery([_picture(records.get(one.result.picture), one) for one in shown]))
     return blocks
 
 
-def choose(results: Sequence[PictureResult], count: int = SHOWN) -> tuple[list[_Shown], list[_Shown]]:
-    """The `count` worst and best masks of first clicks (of boxes, for a segmenter that takes no clicks), at most one a
+def choose(results: Sequence[PictureResult], count: int = SHOWN) -> dict[str, list[_Shown]]:
+    """The `count` best, median and worst masks of first clicks (of boxes, for a segmenter that takes no clicks), one a
     picture on each side, the most extreme first; ties by picture name."""
     shown = [
         _Shown(result, target, measure, iou)
@@ -65,7 +64,8 @@ def choose(results: Sequence[PictureResult], count: int = SHOWN) -> tuple[list[_
     ]
     ranked = sorted(shown, key=lambda one: (one.iou, one.result.picture, one.target.map_index, one.target.label))
     worst, best = _one_a_picture(ranked, count), _one_a_picture(ranked[::-1], count)
-    return worst, best
+    middle = ranked[max(0, (len(ranked) - count) // 2) :] if len(ranked) > 2 * count else []
+    return {"Worst": worst, "Median": _one_a_picture(middle, count), "Best": best}
 
 
 def _one_a_picture(ranked: Sequence[_Shown], count: int) -> list[_Shown]:
@@ -83,7 +83,7 @@ def _picture(record: Record | None, shown: _Shown) -> Picture:
     target, pixels = shown.target, record.pixels()
     truth = record.label_maps()[target.map_index] == target.label
     if target.clicks is not None:
-        mask, prompt = decode(target.clicks.mask), Prompt(points_xy=np.array([most_interior_point(truth)]))
+        mask, prompt = decode(target.clicks.mask), Prompt(points_xy=np.array([target.clicks.first_xy]))
     else:
         assert target.box is not None
         mask, prompt = decode(target.box.mask), Prompt(box_xyxy=mask_to_box(truth))

@@ -20,8 +20,8 @@ class TargetConfig:
     """Smaller regions are left out."""
     max_area_share: float = 0.9
     """Regions of this share of the picture or more are left out."""
-    per_picture: int = 4
-    """Most targets of one picture; of more, a fixed draw."""
+    per_picture: int | None = 4
+    """Most targets of one picture; of more, a fixed draw. None asks for all."""
     seed: int = 0
     """Seed of that draw."""
 
@@ -30,8 +30,13 @@ class TargetConfig:
             raise ConfigError(f"TargetConfig.min_area_px must be at least 1, got {self.min_area_px}")
         if not 0 < self.max_area_share <= 1:
             raise ConfigError(f"TargetConfig.max_area_share must be in (0, 1], got {self.max_area_share}")
-        if self.per_picture < 1:
+        if self.per_picture is not None and self.per_picture < 1:
             raise ConfigError(f"TargetConfig.per_picture must be at least 1, got {self.per_picture}")
+
+    @staticmethod
+    def paper(seed: int = 0) -> TargetConfig:
+        """Every mask of every picture, as the paper asks for (appendix D.1)."""
+        return TargetConfig(min_area_px=1, max_area_share=1.0, per_picture=None, seed=seed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +65,7 @@ def choose_targets(record: Record, config: TargetConfig) -> list[Target]:
         for label, area in enumerate(np.bincount(labels.ravel()))
         if label > 0 and area >= config.min_area_px and area < config.max_area_share * labels.size
     ]
-    if len(found) > config.per_picture:
+    if config.per_picture is not None and len(found) > config.per_picture:
         rng = np.random.default_rng([config.seed, zlib.crc32(record.name.encode())])
         kept = np.sort(rng.choice(len(found), config.per_picture, replace=False))
         found = [found[index] for index in kept]

@@ -8,7 +8,7 @@ Next: `training/` draws its progress, `evaluation/` its reports and `cli/` its a
 from anymask.figures.overlays import outside_dimmed, overlay, palette
 from anymask.figures.pages import Gallery, Heading, Paragraph, Picture, html_page
 from anymask.figures.pictures import encode
-from anymask.figures.plots import Labels, Line, Panel, Series, bars, curves, histogram, panels
+from anymask.figures.plots import Labels, Line, Panel, Series, bars, curves, deltas, histogram, panels
 from anymask.figures.sheets import contact_sheet
 from anymask.figures.tables import Table, as_markdown, as_text
 
@@ -27,6 +27,7 @@ __all__ = [
     "bars",
     "contact_sheet",
     "curves",
+    "deltas",
     "encode",
     "histogram",
     "html_page",

@@ -185,6 +185,30 @@ def bars(groups: Sequence[str], series: Sequence[Series], labels: Labels) -> Pix
     return _drawn(figure, axes, series)
 
 
+def deltas(names: Sequence[str], series: Sequence[Series], labels: Labels) -> Pixels:
+    """(H, W, 3) uint8: for each of the K names, from top to bottom, one horizontal bar a series from 0 on, with its
+    value written at its end; a value that is not finite has no bar.
+
+    Raises: InputError for no series or a length other than the number of names; MissingDependencyError.
+    """
+    _check_lengths(series, len(names))
+    figure = _new_figure((_SIZE_INCHES[0], 1.2 + 0.22 * len(names) * len(series)))
+    axes = figure.subplots()
+    _decorate(axes, labels)
+    at, height = np.arange(len(names)), 0.8 / len(series)
+    for index, (row, colour) in enumerate(zip(series, _colours(len(series)), strict=True)):
+        values = np.asarray(row.values, np.float64)
+        known = np.isfinite(values)
+        place = (at + (index - (len(series) - 1) / 2) * height)[known]
+        drawn = axes.barh(place, values[known], height * 0.92, color=colour, label=row.name or None)
+        axes.bar_label(drawn, [f"{value:+.3f}" for value in values[known]], padding=3, fontsize="small")
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.margins(x=0.15)
+    axes.set_yticks(at, list(names))
+    axes.invert_yaxis()
+    return _drawn(figure, axes, series)
+
+
 def histogram(values: npt.ArrayLike, labels: Labels, *, bins: int = 30) -> Pixels:
     """(H, W, 3) uint8: how often the (K,) values fall in each of `bins` equal intervals; the median is a dashed line.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from anymask.cli.main import main
+from tests.evaluation.annotated_data import write_annotated
 from tests.evaluation.small_data import write_small_sets
 
 
@@ -100,6 +101,9 @@ def test_a_damaged_picture_is_named_and_the_exit_code_says_so(
         (["--clicks", "1,x"], "expected rising whole numbers", 2),
         (["--clicks", "2,3"], "must rise from 1", 2),
         (["--data", "nowhere.tar"], "does not exist", 4),
+        (["--suite", "nowhere"], "--suite goes without", 2),
+        (["--annotations", "a.json"], "give ground truth", 2),
+        (["--adapter", "nowhere.py"], "no Python file nowhere.py", 2),
         (["--max-pictures", "0"], "max-pictures", 2),
     ],
 )
@@ -115,3 +119,54 @@ def test_two_models_of_one_name_are_refused(
 ) -> None:
     assert main(arguments(labelled, small_model, "--model", str(small_model), "--json")) == 2
     assert "its own name" in capsys.readouterr().err
+
+
+def test_an_annotation_file_random_clicks_and_every_mask(
+    tmp_path: Path, small_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotations, folder, value = write_annotated(tmp_path, seed=4, pictures=4)
+    truth = ["--annotations", str(annotations), "--pictures", str(folder), "--model", str(small_model), "--json"]
+    more = ["--clicks", "1", "--targets", "paper", "--first-click", "random", "--baselines", "none"]
+    assert main(["evaluate", "points", *truth, *more]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert plain["config"]["first_click"] == "random"
+    assert plain["config"]["targets"]["per_picture"] is None
+    asked = [one for one in value["annotations"] if not one["iscrowd"] and one["_mask"].any()]
+    (row,) = (row for row in plain["scores"] if row["measure"] == "click" and row["set_name"] == "truth")
+    assert row["masks"] == len(asked)
+    assert plain["seconds_a_picture"]["small"]["own"] > 0
+
+
+def test_the_suite_is_what_is_there_and_the_rest_is_named(
+    tmp_path: Path, small_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "points", "--suite", str(tmp_path / "suite"), "--model", str(small_model), "--clicks", "1"]
+    assert main([*command, "--json"]) == 4
+    assert "says how to get one, for example ppdls" in capsys.readouterr().err
+    annotations, folder, _ = write_annotated(tmp_path, seed=4)
+    (tmp_path / "suite" / "lvis").mkdir(parents=True)
+    annotations.rename(tmp_path / "suite" / "lvis" / "annotations.json")
+    folder.rename(tmp_path / "suite" / "lvis" / "images")
+    assert main([*command, "--baselines", "felzenszwalb", "--out", str(tmp_path / "out")]) == 0
+    out = capsys.readouterr().out
+    assert "22 datasets of the suite are not there" in out
+    assert "lvis is LVIS of the paper's suite, which sampled 945 pictures with 9,642 masks" in out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "small minus felzenszwalb" in page
+
+
+def test_a_segmenter_of_the_users_own_is_a_column(
+    labelled: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "whole.py"
+    file.write_text(
+        "import numpy as np\n\n\nclass Whole:\n"
+        "    def set_image(self, pixels):\n        self.shape = pixels.shape[:2]\n"
+        "    def predict(self, prompt):\n        return np.ones(self.shape, bool)\n\n\n"
+        "def make_segmenter():\n    return Whole()\n"
+    )
+    more = ["--baselines", "none", "--adapter", f"everything={file}", "--json"]
+    assert main(arguments(labelled, small_model, *more)) == 0
+    assert json.loads(capsys.readouterr().out)["columns"] == ["small", "everything"]
+    assert main(arguments(labelled, small_model, *more, "--workers", "2")) == 2
+    assert "--adapter runs in this process" in capsys.readouterr().err

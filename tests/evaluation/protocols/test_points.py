@@ -109,10 +109,11 @@ def test_the_first_prompts_of_a_target_are_those_of_the_protocol() -> None:
     record, segmenter = drawn_record(0), Scripted()
     score_picture(segmenter, record, PointsConfig(clicks=(1,)))
     np.testing.assert_array_equal(segmenter.pictures[0], record.pixels())
-    assert [multimask for _, multimask in segmenter.asked] == [True, False, True] * 3
+    # All targets of a picture together: a click each, then a box each, then the same boxes for three masks.
+    assert [multimask for _, multimask in segmenter.asked] == [True] * 3 + [False] * 3 + [True] * 3
     for label in (1, 2, 3):
         target = record.label_maps()[0] == label
-        (click, _), (box, _), (box_again, _) = segmenter.asked[3 * (label - 1) : 3 * label]
+        (click, _), (box, _), (box_again, _) = segmenter.asked[label - 1 :: 3]
         (x, y) = click.points_xy[0]
         assert (x % 1, y % 1) == (0.5, 0.5)  # a pixel's centre
         assert depth(target)[int(y), int(x)] == depth(target).max()
@@ -148,7 +149,7 @@ def test_scores_are_the_iou_of_the_most_confident_and_of_the_best_mask() -> None
     result = score_picture(segmenter, record, PointsConfig(clicks=(1, 2)))
     assert result.picture == "drawn/2"
     assert [target.label for target in result.targets] == [1, 2, 3]
-    per_target = [segmenter.asked[i : i + 4] for i in range(0, 12, 4)]
+    per_target = [segmenter.asked[i::3] for i in range(3)]
     for target, ((click, _), (second, _), (box, _), _) in zip(result.targets, per_target, strict=True):
         truth = record.label_maps()[0] == target.label
         clicked, boxed = segmenter.answer(click, True).masks, segmenter.answer(box, True).masks

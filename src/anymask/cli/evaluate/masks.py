@@ -77,7 +77,10 @@ class GroundTruthOptions:
             return AnnotationFile(self.annotations, self.pictures)
         if self.data and self.annotations is None and self.pictures is None:
             return RecordedPictures(self.data)
-        raise ConfigError("give ground truth: --annotations FILE with --pictures DIR, or --data PATH")
+        raise ConfigError(
+            "give ground truth: --annotations FILE with --pictures DIR, or --data PATH; "
+            "`anymask evaluate datasets` says how to get the paper's"
+        )
 
     @property
     def named(self) -> list[str]:

@@ -5,38 +5,23 @@ Source: after SAM (arXiv 2304.02643) section 7.1 and appendix D.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
-import numpy as np
-import numpy.typing as npt
-
-from anymask.dataset.read import read_source
+from anymask.dataset.labelled import Data, picture_names, read_data
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError, ImageError
-from anymask.evaluation.metrics import BootstrapConfig, iou_of_each
-from anymask.evaluation.results import (
-    FIRST_MEASURES,
-    BoxScores,
-    ClickScores,
-    PictureResult,
-    ResultFile,
-    TargetResult,
-    curve_measure,
-    record_hash,
-)
+from anymask.evaluation.asking import FirstClick, ask_picture
+from anymask.evaluation.metrics import BootstrapConfig
+from anymask.evaluation.pictures import draw
+from anymask.evaluation.results import FIRST_MEASURES, PictureResult, ResultFile, curve_measure, record_hash
+from anymask.evaluation.sampling import count_targets, sample_about
 from anymask.evaluation.segmenter import Segmenter
 from anymask.evaluation.spread import in_order
-from anymask.evaluation.targets import Target, TargetConfig, choose_targets
-from anymask.masks.boxes import mask_to_box
-from anymask.masks.rle import encode
-from anymask.prompts.clicks import most_interior_point, next_click
-from anymask.prompts.types import FOREGROUND, Prompt
+from anymask.evaluation.targets import TargetConfig
 
-Mask = npt.NDArray[np.bool_]
-Logits = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 """Called with (pictures done, pictures in all)."""
 
@@ -49,8 +34,13 @@ class PointsConfig:
     """Which regions are asked for."""
     clicks: tuple[int, ...] = (1, 2, 3, 5, 9)
     """Numbers of clicks to score after; rising, from 1 on."""
+    first_click: FirstClick = "centre"
+    """Where the first click lies: at the region's most interior pixel, or anywhere in it; later ones always lie in the
+    middle of the largest error."""
     max_pictures: int | None = None
     """Most pictures of each set, a fixed draw; all when None."""
+    paper_sampling: bool = False
+    """Of sets with more than 15,000 masks take pictures at random that hold about 10,000, as the paper does."""
     bootstrap: BootstrapConfig = field(default_factory=BootstrapConfig)
     """Error bars."""
     max_bad_share: float = 0.05
@@ -61,6 +51,8 @@ class PointsConfig:
             raise ConfigError(f"PointsConfig.clicks must rise from 1, got {self.clicks}")
         if self.max_pictures is not None and self.max_pictures < 1:
             raise ConfigError(f"PointsConfig.max_pictures must be at least 1, got {self.max_pictures}")
+        if self.first_click not in get_args(FirstClick):
+            raise ConfigError(f"PointsConfig.first_click must be centre or random, got {self.first_click!r}")
         if not 0 <= self.max_bad_share <= 1:
             raise ConfigError(f"PointsConfig.max_bad_share must be in [0, 1], got {self.max_bad_share}")
 
@@ -81,11 +73,13 @@ class PointsResult:
     """Pictures that no region qualifies in."""
     bad: tuple[tuple[str, str], ...]
     """Pictures that could not be read, each with the reason; in no score."""
+    absent: tuple[str, ...] = ()
+    """Datasets that were asked for and are not there."""
 
 
 def run(
     config: PointsConfig,
-    data: Sequence[Path | str],
+    data: Sequence[Data],
     segmenters: Sequence[Segmenter],
     *,
     out: Path | None = None,
@@ -105,6 +99,8 @@ def run(
     if not names or len(set(names)) != len(names):
         raise ConfigError(f"an evaluation needs at least one segmenter, each with its own name, got {names}")
     wanted = choose_pictures(data, config.max_pictures)
+    if config.paper_sampling:
+        wanted = sample_about(count_targets(data, wanted, config.targets), seed=config.targets.seed)
     files = (
         {}
         if out is None
@@ -140,26 +136,22 @@ def run(
 
 def settings(config: PointsConfig, segmenter: Segmenter) -> str:
     """What must be equal for a kept result to be used again. How many pictures are taken is no part of it."""
-    return f"{config.targets} clicks {config.clicks[-1]} {segmenter.name}: {segmenter.fingerprint}"
+    first = "" if config.first_click == "centre" else f"first {config.first_click} "
+    return f"{config.targets} {first}clicks {config.clicks[-1]} {segmenter.name}: {segmenter.fingerprint}"
 
 
-def choose_pictures(data: Sequence[Path | str], most: int | None) -> set[str]:
+def choose_pictures(data: Sequence[Data], most: int | None) -> set[str]:
     """The names of the pictures to evaluate: of each set at most `most`, spread by a hash of their names, so that fewer
     are always among more.
 
     Raises: DatasetError for no picture at all, or one name twice.
     """
-    by_set: dict[str, list[str]] = {}
-    for record in _records(data):
-        by_set.setdefault(record.set_name, []).append(record.name)
-    chosen: list[str] = []
-    for names in by_set.values():
-        chosen += sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))[:most]
-    if not chosen:
+    names = [name for one in data for name in picture_names(one)]
+    if not names:
         raise DatasetError(f"no picture in {[str(path) for path in data]}; give tar shards or folders of sets")
-    if len(set(chosen)) != len(chosen):
+    if len(set(names)) != len(names):
         raise DatasetError("a picture comes twice in the data given; give each shard or folder once")
-    return set(chosen)
+    return draw(names, most)
 
 
 def score_picture(segmenter: Segmenter, record: Record, config: PointsConfig) -> PictureResult:
@@ -167,56 +159,7 @@ def score_picture(segmenter: Segmenter, record: Record, config: PointsConfig) ->
 
     Raises: ImageError or DatasetError for a damaged picture or label map.
     """
-    targets = choose_targets(record, config.targets)
-    if targets:
-        segmenter.set_image(record.pixels())
-    scored = tuple(score_target(segmenter, target, config.clicks[-1]) for target in targets)
-    return PictureResult(picture=record.name, sha256=record_hash(record), targets=scored)
-
-
-def score_target(segmenter: Segmenter, target: Target, clicks: int) -> TargetResult:
-    """One segmenter's scores on one region of the picture it was given, with up to `clicks` clicks."""
-    return TargetResult(
-        map_index=target.map_index,
-        label=target.label,
-        area_px=target.area_px,
-        clicks=_score_clicks(segmenter, target.mask, clicks) if segmenter.takes_points else None,
-        box=_score_box(segmenter, target.mask) if segmenter.takes_boxes else None,
-    )
-
-
-def _score_clicks(segmenter: Segmenter, target: Mask, count: int) -> ClickScores:
-    """Click on the middle, then again and again on the deepest error; from the second click on, ask for one mask."""
-    points, labels = [most_interior_point(target)], [FOREGROUND]
-    answer = segmenter.predict(_clicks_prompt(points, labels, None), multimask=True)
-    first, ious = answer, iou_of_each(answer.masks, target)
-    curve = [float(ious[answer.best])]
-    while len(curve) < count:
-        point, label = next_click(answer.masks[answer.best], target)
-        points.append(point)
-        labels.append(label)
-        logits = None if answer.logits is None else answer.logits[answer.best]
-        answer = segmenter.predict(_clicks_prompt(points, labels, logits), multimask=False)
-        curve.append(float(iou_of_each(answer.masks, target)[answer.best]))
-    mask = encode(first.masks[first.best])
-    return ClickScores(confident=curve[0], oracle=float(ious.max()), curve=tuple(curve), mask=mask)
-
-
-def _score_box(segmenter: Segmenter, target: Mask) -> BoxScores:
-    prompt = Prompt(box_xyxy=mask_to_box(target))
-    single = segmenter.predict(prompt, multimask=False)
-    three = segmenter.predict(prompt, multimask=True) if segmenter.gives_three else single
-    ious = iou_of_each(three.masks, target)
-    return BoxScores(
-        single=float(iou_of_each(single.masks, target)[single.best]),
-        confident=float(ious[three.best]),
-        oracle=float(ious.max()),
-        mask=encode(single.masks[single.best]),
-    )
-
-
-def _clicks_prompt(points: list[tuple[float, float]], labels: list[int], logits: Logits | None) -> Prompt:
-    return Prompt(points_xy=np.array(points, np.float32), labels=np.array(labels, np.int64), mask_logits=logits)
+    return ask_picture(segmenter, record, config.targets, clicks=config.clicks[-1], first_click=config.first_click)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,19 +177,14 @@ _Outcome = dict[str, PictureResult] | str
 
 
 def _tasks(
-    data: Sequence[Path | str], wanted: set[str], names: Sequence[str], files: dict[str, ResultFile]
+    data: Sequence[Data], wanted: set[str], names: Sequence[str], files: dict[str, ResultFile]
 ) -> Iterator[_Task]:
-    for record in _records(data):
+    for record in read_data(data):
         if record.name in wanted:
             sha256 = record_hash(record)
             found = {name: file.get(record.name, sha256) for name, file in files.items()}
             known = {name: result for name, result in found.items() if result is not None}
             yield _Task(record, known, tuple(name for name in names if name not in known))
-
-
-def _records(data: Sequence[Path | str]) -> Iterator[Record]:
-    for path in data:
-        yield from read_source(path)
 
 
 def _outcome(shared: tuple[Sequence[Segmenter], PointsConfig], task: _Task) -> _Outcome:

@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo lint check test soak web docs clean
+.PHONY: help venv demo lint check test soak web postgres docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
@@ -51,6 +51,9 @@ soak: $(READY)  ## the full size of one row of the fault table: make soak ROW=1
 web:  ## the browser tool (not written yet)
 	@test -f web/package.json || { echo "web/ does not exist yet: the annotation tool comes later (see docs/paper_map.md)"; exit 2; }
 	cd web && npm ci && npm run build
+
+postgres:  ## PostgreSQL of Debian's packages, for the tests that also run on it
+	apt-get install --yes --no-install-recommends postgresql
 
 docs: $(READY)  ## docs/reference/ from the docstrings
 	$(BIN)/python docs/build_reference.py

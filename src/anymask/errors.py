@@ -84,3 +84,37 @@ class MissingDependencyError(AnymaskError, ImportError):
     """An optional dependency is needed; the message names the extra that installs it."""
 
     exit_code = 7
+
+
+class StoreError(AnymaskError):
+    """The annotation database or its files cannot be reached, read or written."""
+
+    exit_code = 8
+
+
+class NotThereError(StoreError):
+    """There is no such person, project, picture, mask, task or job, or not for who asks."""
+
+
+class NotAllowedError(StoreError):
+    """This person may not do that."""
+
+
+class SignInError(StoreError):
+    """Nobody is signed in, the session has ended, or name and password do not fit."""
+
+
+class TooManyTriesError(SignInError):
+    """Too many passwords were tried; the message says how long to wait."""
+
+
+class TakenError(StoreError):
+    """Somebody or something else was first: a name is in use, a picture is being worked on."""
+
+
+class LeaseLostError(TakenError):
+    """A late writer: the task went on to somebody else, or has ended."""
+
+
+class ServerConfigError(ConfigError):
+    """The server refuses to start as it was asked to, for example open to a network without a password."""

@@ -14,7 +14,7 @@ from typing import Annotated, cast
 
 import typer
 
-from anymask.cli import console, dataset, distill, export, models, pretrain, runs, segment, train
+from anymask.cli import annotate, console, dataset, distill, export, models, pretrain, runs, segment, serve, train
 from anymask.cli.evaluate import verbs as evaluate
 from anymask.errors import AnymaskError
 
@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 app.command("segment")(segment.segment)
 app.command("models")(models.models)
+app.command("annotate")(annotate.annotate)
+app.command("serve")(serve.serve)
 app.command("export")(export.export)
 app.command("pretrain")(pretrain.pretrain)
 app.command("train")(train.train)

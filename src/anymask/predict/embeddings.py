@@ -53,6 +53,11 @@ class EmbeddedImage:
 
 def save_embedding(embedded: EmbeddedImage, path: Path | str) -> None:
     """Write `embedded` as one safetensors file; what was at `path` stays whole until the new file is."""
+    write_atomically(Path(path), encode_embedding(embedded))
+
+
+def encode_embedding(embedded: EmbeddedImage) -> bytes:
+    """`embedded` as one safetensors file: all maps, the frame's sizes and both hashes."""
     frame = embedded.frame
     sizes = (*frame.original_hw, *frame.resized_hw, frame.input_size)
     notes = {name: str(size) for name, size in zip(_SIZES, sizes, strict=True)}
@@ -64,7 +69,7 @@ def save_embedding(embedded: EmbeddedImage, path: Path | str) -> None:
     maps = {"main": embedded.embedding.main}
     maps |= {f"finer.{index}": tensor for index, tensor in enumerate(embedded.embedding.finer)}
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in maps.items()}
-    write_atomically(Path(path), save(stored, notes))
+    return bytes(save(stored, notes))
 
 
 def load_embedding(path: Path | str) -> EmbeddedImage:

@@ -1,0 +1,227 @@
+"""What `annotate` and `serve` share: a server with its worker processes, from start to a clean end."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anymask.cli import console
+from anymask.errors import MissingDependencyError, ServerConfigError, StoreError
+
+if TYPE_CHECKING:
+    from anymask.data_engine.blobs import Blobs
+    from anymask.data_engine.store import Database
+    from anymask.server.config import ServerConfig
+
+_RESTART_S = 1.0
+_WORKER_END_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a server keeps what it has."""
+
+    database_url: str
+    store_url: str
+    workspace: Path
+    """Folder for files that grow, and the secret."""
+    model: str
+    device: str
+
+    def open(self) -> tuple[Database, Blobs]:
+        """Database, brought up to date, and store.
+
+        Raises: StoreError, MissingDependencyError without the serve extra.
+        """
+        check_installed()
+        from anymask.data_engine.blobs import Blobs
+        from anymask.data_engine.migrations.upgrading import upgrade
+        from anymask.data_engine.store import Database
+
+        database = Database(self.database_url)
+        upgrade(database)
+        return database, Blobs(self.store_url)
+
+
+def check_installed() -> None:
+    """Raises: MissingDependencyError when a package of the serve extra is not there."""
+    import importlib.util
+
+    needed = ("fastapi", "uvicorn", "sqlalchemy", "alembic", "argon2", "fsspec", "onnx", "onnxscript", "onnxruntime")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingDependencyError(
+            f"the annotation server needs {', '.join(missing)}; install them with: pip install 'anymask[serve]'"
+        )
+
+
+def make_workspace(folder: Path) -> Path:
+    """The folder, made if need be.
+
+    Raises: StoreError when it cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be made ({error.strerror}); name another with --workspace") from error
+    return folder.resolve()
+
+
+def read_secret(workspace: Path) -> str:
+    """The workspace's own secret, made at the first start; only its owner can read the file."""
+    file = workspace / "secret"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text().strip()
+
+
+def listen(host: str, port: int, *, or_any: bool) -> socket.socket:
+    """A listening socket; with `or_any` on a free port when `port` is taken.
+
+    Raises: ServerConfigError when there is none.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for wanted in (port, 0) if or_any else (port,):
+        opened = socket.socket(family, socket.SOCK_STREAM)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            opened.bind((host, wanted))
+        except OSError as error:
+            opened.close()
+            reason = error.strerror or str(error)
+            continue
+        opened.listen(256)
+        return opened
+    raise ServerConfigError(f"{host} port {port} cannot be listened on ({reason}); name another with --port")
+
+
+def run_server(
+    place: Place,
+    config: ServerConfig,
+    listening: socket.socket,
+    *,
+    workers: Sequence[Sequence[str]],
+    on_start: Callable[[str], None],
+) -> int:
+    """Serve until interrupted; `workers` are command lines that are started again when they end by themselves."""
+    import uvicorn
+
+    from anymask.cli.options import load_model
+    from anymask.data_engine.deployment import deploy
+    from anymask.model.weights import cache_directory
+    from anymask.server.app import create_app
+    from anymask.server.deps import Services
+    from anymask.server.embeddings import ServerDecoder
+
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    database, blobs = place.open()
+    model = load_model(place.model, place.device)
+    cache = cache_directory() / "decoders"
+    console.warn("preparing the model for the browser (the first time on a machine this takes up to a minute)")
+    deployed = deploy(database, blobs, model, place.model, cache)
+    decoder = ServerDecoder(model, blobs)
+    services = Services(config=config, database=database, blobs=blobs, model=deployed, decoder=decoder)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(services), log_level="warning", access_log=False, server_header=False, timeout_keep_alive=15
+        )
+    )
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    announce = threading.Thread(target=_announce, args=(server, f"http://{shown}:{port}/", on_start), daemon=True)
+    crew = Crew(workers)
+    announce.start()
+    try:
+        server.run(sockets=[listening])
+    finally:
+        crew.end()
+        database.close()
+    return 0
+
+
+def run_worker(place: Place) -> int:
+    """Embed, import and export until the process that started this one ends, or a signal comes."""
+    from anymask.cli.options import load_model
+    from anymask.data_engine.embedding import Embedder
+    from anymask.data_engine.exports import Exporter
+    from anymask.data_engine.imports import Importer
+    from anymask.data_engine.worker import Worker
+    from anymask.predict.predictor import Predictor
+
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
+    database, blobs = place.open()
+    predictor = Predictor(load_model(place.model, place.device))
+    embed = Worker(database, {"embed": Embedder(database, blobs, predictor)})
+    files = Worker(
+        database,
+        {
+            "import": Importer(database, blobs, predictor.model_sha256()),
+            "export": Exporter(database, blobs, place.workspace / "exports"),
+        },
+    )
+    # Long imports must not keep the next picture from being embedded.
+    beside = threading.Thread(target=files.run, args=(stop,))
+    beside.start()
+    embed.run(stop)
+    beside.join()
+    database.close()
+    return 0
+
+
+class Crew:
+    """Worker processes, each started again when it ends by itself."""
+
+    def __init__(self, commands: Sequence[Sequence[str]]) -> None:
+        self._ending = threading.Event()
+        self._threads = [threading.Thread(target=self._keep, args=(list(command),)) for command in commands]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        """End all of them, and wait for it."""
+        self._ending.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _keep(self, command: list[str]) -> None:
+        while not self._ending.is_set():
+            # The worker ends when its standard input does: so it does not outlive a killed server.
+            with subprocess.Popen([sys.executable, "-m", "anymask", *command], stdin=subprocess.PIPE) as process:
+                while process.poll() is None and not self._ending.wait(0.2):
+                    pass
+                if process.poll() is None:
+                    process.terminate()
+                    try:
+                        process.wait(_WORKER_END_S)
+                    except subprocess.TimeoutExpired:
+                        process.kill()
+            if not self._ending.is_set():
+                console.warn(f"a worker ended (exit code {process.returncode}); it is started again")
+                self._ending.wait(_RESTART_S)
+
+
+def _stop_at_end_of_input(stop: threading.Event) -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    stop.set()
+
+
+def _announce(server: object, url: str, on_start: Callable[[str], None]) -> None:
+    while not getattr(server, "started", False):
+        time.sleep(0.05)
+    on_start(url)

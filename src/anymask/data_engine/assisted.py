@@ -1,0 +1,196 @@
+"""Stage 1 of the data engine: a person makes masks with the model's help, one action after the other.
+
+Actions come in order and each carries a key of its own, so that a tool may send them again until they are acknowledged.
+Each names the version of the mask that the person saw; when somebody else changed it meanwhile nothing is overwritten:
+the person gets both versions. Source: arXiv 2304.02643, section 4, assisted-manual stage; the rest is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from anymask.data_engine import journal, queue
+from anymask.data_engine.mask_rows import (
+    ACCEPTED,
+    PERSON,
+    REJECTED,
+    CheckedMask,
+    Maker,
+    keep_version,
+    make_mask,
+    replace_mask,
+)
+from anymask.data_engine.people import Identity
+from anymask.data_engine.tables import ImageRow, MaskRow, ProjectRow
+from anymask.errors import NotAllowedError, NotThereError
+
+ChangeKind = Literal["create", "replace", "relabel", "delete", "restore", "accept", "reject"]
+Outcome = Literal["applied", "repeated", "conflict", "refused", "not_tried"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One action, checked as far as it can be without the database."""
+
+    key: str
+    kind: ChangeKind
+    mask_id: str
+    base_version: int | None
+    mask: CheckedMask | None
+    label: str | None
+    at: datetime
+    """When the person did it, by their clock."""
+    digest: str
+    """Of all that was sent, to tell a repeated action from another one with the same key."""
+    problem: str | None = None
+    """Why it is refused, when that is known already."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What became of one action."""
+
+    key: str
+    outcome: Outcome
+    mask: MaskRow | None = None
+    """As it is now; in a conflict the version that is stored."""
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of all of them."""
+
+    image: ImageRow
+    results: list[Result]
+    lease_expires_at: datetime | None
+
+
+def apply(
+    session: Session,
+    asker: Identity,
+    image_id: int,
+    lease: queue.Lease | None,
+    changes: Sequence[Change],
+    now: datetime,
+) -> Answer:
+    """Apply `changes` in order until one conflicts or is refused; what was applied before it stays.
+
+    Raises: NotAllowedError for an annotator without a lease, LeaseLostError for a late one.
+    """
+    image = session.scalar(select(ImageRow).where(ImageRow.id == image_id).with_for_update())
+    if image is None:
+        raise NotThereError(f"there is no picture {image_id}; list the project's pictures")
+    if lease is not None:
+        expires_at = queue.use_lease(session, asker, image_id, lease, now)
+    elif asker.is_reviewer:
+        expires_at = None
+    else:
+        raise NotAllowedError("annotators change masks of a picture they hold; open its task first and send the lease")
+    project = session.get_one(ProjectRow, image.project_id)
+    batch = _Batch(session, asker, image, str(project.settings.get("stage", "assisted")), now)
+    return Answer(image, batch.apply(changes), expires_at)
+
+
+class _Batch:
+    """One batch inside its transaction."""
+
+    def __init__(self, session: Session, asker: Identity, image: ImageRow, stage: str, now: datetime) -> None:
+        self.session, self.asker, self.image, self.stage, self.now = session, asker, image, stage, now
+        self.known: dict[str, str] = {}
+        self.masks: dict[str, MaskRow] = {}
+
+    def apply(self, changes: Sequence[Change]) -> list[Result]:
+        keys = journal.find_keys(self.session, [change.key for change in changes])
+        self.known = {key: str(row.details.get("digest")) for key, row in keys.items()}
+        ids = {change.mask_id for change in changes}
+        self.masks = {row.id: row for row in self.session.scalars(select(MaskRow).where(MaskRow.id.in_(ids)))}
+        results: list[Result] = []
+        for change in changes:
+            if results and results[-1].outcome not in ("applied", "repeated"):
+                results.append(Result(key=change.key, outcome="not_tried"))
+            else:
+                results.append(self._one(change))
+        return results
+
+    def _one(self, change: Change) -> Result:
+        row = self.masks.get(change.mask_id)
+        if row is not None and row.image_id != self.image.id:
+            # Not shown: the other picture may be of a project that is none of the asker's business.
+            return self._refuse(change, None, "this id is another mask's; make a new random id for each mask")
+        if change.key in self.known:
+            if self.known[change.key] == change.digest:
+                return Result(key=change.key, outcome="repeated", mask=row)
+            return self._refuse(change, row, "this key was used for another action; make a new key for each")
+        problem = change.problem or self._problem(change, row)
+        if problem is not None:
+            return self._refuse(change, row, problem)
+        if change.kind == "create":
+            if row is not None:
+                return Result(key=change.key, outcome="conflict", mask=row)
+            assert change.mask is not None
+            maker = Maker(origin=PERSON, person_id=self.asker.id, stage=self.stage)
+            row = make_mask(self.session, self.image, change.mask_id, change.mask, maker, self.now)
+            self.masks[row.id] = row
+        else:
+            assert row is not None
+            if row.version != change.base_version:
+                return Result(key=change.key, outcome="conflict", mask=row)
+            self._change(change, row)
+        self.known[change.key] = change.digest
+        journal.write(self.session, self._entry(change, row))
+        return Result(key=change.key, outcome="applied", mask=row)
+
+    def _problem(self, change: Change, row: MaskRow | None) -> str | None:
+        if change.kind in ("create", "replace") and change.mask is None:
+            return f"an action of kind {change.kind} needs a mask; send one"
+        if change.kind == "create":
+            return None
+        if row is None:
+            return f"there is no mask {change.mask_id}; create it first, or load the picture's masks again"
+        if change.base_version is None:
+            return f"an action of kind {change.kind} needs base_version; send the version it was made on"
+        if row.deleted and row.version == change.base_version and change.kind != "restore":
+            return "the mask is deleted; restore it first"
+        return None
+
+    def _change(self, change: Change, row: MaskRow) -> None:
+        if change.kind == "replace":
+            assert change.mask is not None
+            replace_mask(self.session, row, change.mask, self.asker.id, self.now)
+            return
+        keep_version(self.session, row, self.asker.id, self.now)
+        if change.kind == "relabel":
+            row.label = change.label
+        elif change.kind == "delete":
+            row.deleted = True
+        elif change.kind == "reject":
+            row.state = REJECTED
+        else:  # accept, restore
+            row.state, row.deleted = ACCEPTED, False
+
+    def _entry(self, change: Change, row: MaskRow) -> journal.Entry:
+        details = {"digest": change.digest, "at": change.at.isoformat()}
+        if change.mask is not None:
+            details |= {"tool": str(change.mask.provenance.get("tool")), "area_px": str(row.area_px)}
+        return journal.Entry(
+            kind=change.kind,
+            at=self.now,
+            person_id=self.asker.id,
+            project_id=self.image.project_id,
+            image_id=self.image.id,
+            mask_id=row.id,
+            version=row.version,
+            key=change.key,
+            details=details,
+        )
+
+    @staticmethod
+    def _refuse(change: Change, row: MaskRow | None, message: str) -> Result:
+        return Result(key=change.key, outcome="refused", mask=row, message=message)

@@ -1,0 +1,65 @@
+"""Pictures embedded ahead of need: one job each, kept as compressed float16 with the hashes of picture and model."""
+
+from __future__ import annotations
+
+import gzip
+
+import torch
+from sqlalchemy.orm import Session
+
+from anymask.data_engine.blobs import Blobs
+from anymask.data_engine.jobs import HeldJob
+from anymask.data_engine.store import Database
+from anymask.data_engine.tables import EmbeddingRow
+from anymask.errors import EmbeddingMismatchError
+from anymask.predict.embeddings import EmbeddedImage, encode_embedding
+from anymask.predict.predictor import Predictor
+
+_LEVEL = 1
+"""Half-precision numbers hardly shrink: the lowest effort gives nearly all there is."""
+
+
+class Embedder:
+    """Does jobs of kind `embed` with one model."""
+
+    def __init__(self, database: Database, blobs: Blobs, predictor: Predictor) -> None:
+        self.database, self.blobs, self.predictor = database, blobs, predictor
+
+    def __call__(self, held: HeldJob) -> None:
+        """Embed the picture of `held`, and keep the result; nothing when it is there already.
+
+        Raises: EmbeddingMismatchError when the job asks for another model or the stored picture is not the one it
+        names, ImageError, NotThereError, StoreError.
+        """
+        wanted = held.payload
+        model_sha256 = self.predictor.model_sha256()
+        if wanted["model_sha256"] != model_sha256:
+            raise EmbeddingMismatchError(
+                f"the job asks for model {wanted['model_sha256'][:12]}..., this worker has {model_sha256[:12]}...; "
+                "start the worker with that model, or leave the job"
+            )
+        embedded = self.predictor.embed(self.blobs.read(wanted["pixels_key"]))
+        embedded.check_image(wanted["image_sha256"])
+        key = self.blobs.put(compress(embedded))
+
+        def keep(session: Session) -> None:
+            row = EmbeddingRow(
+                image_sha256=embedded.image_sha256,
+                model_sha256=embedded.model_sha256,
+                key=key,
+                created_at=self.database.clock(),
+            )
+            session.merge(row)
+
+        self.database.write(keep)
+
+
+def compress(embedded: EmbeddedImage) -> bytes:
+    """The embedding in float16 as a gzipped safetensors file."""
+    half = EmbeddedImage(
+        frame=embedded.frame,
+        embedding=embedded.embedding.to("cpu", torch.float16),
+        image_sha256=embedded.image_sha256,
+        model_sha256=embedded.model_sha256,
+    )
+    return gzip.compress(encode_embedding(half), _LEVEL, mtime=0)

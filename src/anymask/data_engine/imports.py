@@ -1,0 +1,170 @@
+"""Jobs that bring pictures and masks into a project, in any order of deaths and restarts, while people work on it.
+
+A picture is known by its name and pixels, a mask by its picture and run lengths: what is there already is not added
+again, so a job that begins anew ends with the same project.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from anymask.data_engine import jobs, journal
+from anymask.data_engine.blobs import Blobs
+from anymask.data_engine.incoming import Incoming, Source, open_annotations, open_source, scores_of
+from anymask.data_engine.jobs import HeldJob
+from anymask.data_engine.mask_rows import IMPORT, CheckedMask, Maker, check_mask, make_mask
+from anymask.data_engine.pictures import add_picture, keep_picture
+from anymask.data_engine.store import Database
+from anymask.data_engine.tables import ImageRow, MaskRow, ProjectRow
+from anymask.errors import AnymaskError, InputError, NotThereError, PathError, StoreError
+from anymask.images.limits import ImageLimits
+from anymask.masks.rle import to_json
+
+FORMATS = ("folder", "coco", "sa1b", "labels")
+_NAMESPACE = uuid.UUID("8f2c2b0e-6a55-4c0b-9d5b-6f0f0e5b7a11")
+"""Of imported masks' ids, which follow from project, picture and run lengths."""
+
+
+class Importer:
+    """Does jobs of kind `import`."""
+
+    def __init__(
+        self, database: Database, blobs: Blobs, model_sha256: str | None, limits: ImageLimits | None = None
+    ) -> None:
+        """New pictures are to be embedded by the model of this hash."""
+        self.database, self.blobs, self.model_sha256 = database, blobs, model_sha256
+        self.limits = limits or ImageLimits()
+
+    def __call__(self, held: HeldJob) -> None:
+        """Bring in all of it; each picture that is refused is named in the job, and the others come in.
+
+        Raises: DatasetError, MaskError when nothing can be read, LeaseLostError.
+        """
+        assert held.project_id is not None
+        source = self._open(held)
+        problems, added = list(source.problems), 0
+        for index, item in enumerate(source.items):
+            try:
+                added += self._bring(held.project_id, item)
+            except StoreError as error:
+                if not isinstance(error, NotThereError) and "another picture called" not in str(error):
+                    raise
+                problems.append(f"{item.file_name}: {error}")
+            except (AnymaskError, OSError) as error:
+                problems.append(f"{item.file_name}: {error}")
+            if index % 20 == 19:
+                self._report(held, index + 1, source, added, problems)
+        self._report(held, len(source.items), source, added, problems)
+
+    def _open(self, held: HeldJob) -> Source:
+        wanted = held.payload
+        if "key" in wanted:
+            return open_annotations(wanted["format"], wanted["file_name"], self.blobs.read(wanted["key"]))
+        return open_source(wanted["format"], Path(wanted["path"]))
+
+    def _bring(self, project_id: int, item: Incoming) -> int:
+        """Masks that were new."""
+        if item.picture is not None:
+            kept = keep_picture(self.blobs, item.picture(), self.limits)
+
+            def add(session: Session) -> ImageRow:
+                now = self.database.clock()
+                return add_picture(session, project_id, item.file_name, kept, now, self.model_sha256)
+
+            image = self.database.write(add)
+        else:
+            image = self.database.read(lambda session: _find(session, project_id, item.file_name))
+        if item.masks is None:
+            return 0
+        checked = self._check(image, item)
+        return self.database.write(lambda session: self._add_masks(session, image.id, checked))
+
+    def _check(self, image: ImageRow, item: Incoming) -> list[tuple[str, CheckedMask]]:
+        assert item.masks is not None
+        now = self.database.clock().isoformat()
+        times: Counter[bytes] = Counter()
+        found: list[tuple[str, CheckedMask]] = []
+        for masks, labels in item.masks():
+            for index, (mask, label) in enumerate(zip(masks.rles, labels, strict=True)):
+                if masks.area_px[index] == 0:
+                    continue
+                made = {"tool": "import", "started_at": now, "finished_at": now, "active_ms": 0}
+                point = masks.points_xy[index]
+                if point[0] == point[0]:
+                    made["prompts"] = [{"points": [{"x": float(point[0]), "y": float(point[1])}]}]
+                made |= scores_of(masks, index)
+                size_hw = (image.height, image.width)
+                checked = check_mask(to_json(mask), size_hw, label=label, provenance=made)
+                digest = hashlib.sha256(checked.rle.counts).digest()
+                times[digest] += 1
+                name = f"{image.project_id}:{image.id}:{digest.hex()}:{times[digest]}"
+                found.append((str(uuid.uuid5(_NAMESPACE, name)), checked))
+        return found
+
+    def _add_masks(self, session: Session, image_id: int, masks: list[tuple[str, CheckedMask]]) -> int:
+        image = session.scalars(select(ImageRow).where(ImageRow.id == image_id).with_for_update()).one()
+        project = session.get_one(ProjectRow, image.project_id)
+        there = set(session.scalars(select(MaskRow.id).where(MaskRow.image_id == image_id)))
+        maker = Maker(origin=IMPORT, person_id=None, stage=str(project.settings.get("stage", "assisted")))
+        now, new = self.database.clock(), [pair for pair in masks if pair[0] not in there]
+        for mask_id, mask in new:
+            make_mask(session, image, mask_id, mask, maker, now)
+        if new:
+            details = {"masks": len(new)}
+            journal.write(session, journal.Entry("import", now, None, image.project_id, image_id, details=details))
+        return len(new)
+
+    def _report(self, held: HeldJob, done: int, source: Source, added: int, problems: list[str]) -> None:
+        message = f"{done} of {len(source.items)} pictures, {added} new masks, {len(problems)} left out"
+        total = len(source.items)
+
+        def write(session: Session) -> None:
+            now = self.database.clock()
+            jobs.report(session, held, now, done=done, total=total, message=message, problems=problems)
+
+        self.database.write(write)
+
+
+def check_import_path(path: str, roots: list[Path]) -> Path:
+    """`path` on the server's machine, resolved; it must be one of `roots` or below one.
+
+    Raises: InputError for an address, or when nothing may be imported by path; PathError for a path outside.
+    """
+    if "://" in path or path.lower().startswith(("file:", "http:", "https:", "data:", "ftp:")):
+        raise InputError(
+            f"{path[:200]!r} is an address; nothing is fetched from addresses: upload the pictures, or import a folder"
+        )
+    if not roots:
+        raise InputError(
+            "this server imports nothing by path; upload the pictures, or start it with --import-root FOLDER"
+        )
+    try:
+        resolved = Path(path).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise PathError(f"the path {path[:200]!r} cannot be read ({error}); give a folder of this machine") from error
+    if not any(resolved.is_relative_to(root.resolve()) for root in roots):
+        raise PathError(
+            f"{path[:200]!r} is not below a folder that may be imported; those are {', '.join(map(str, roots))}"
+        )
+    return resolved
+
+
+def _find(session: Session, project_id: int, name: str) -> ImageRow:
+    """The picture of that name, or the only one whose last part or stem it is."""
+    rows = session.scalars(select(ImageRow).where(ImageRow.project_id == project_id, ImageRow.file_name == name)).all()
+    if not rows:
+        rows = [
+            row
+            for row in session.scalars(select(ImageRow).where(ImageRow.project_id == project_id))
+            if name in (Path(row.file_name).name, Path(row.file_name).stem)
+        ]
+    if len(rows) != 1:
+        what = "no picture" if not rows else f"{len(rows)} pictures"
+        raise NotThereError(f"the project has {what} called {name!r}; add the picture first, or give its full name")
+    return rows[0]

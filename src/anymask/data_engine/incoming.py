@@ -1,0 +1,189 @@
+"""Pictures and masks of folders, COCO files, label maps and SA-1B, one picture at a time, whatever the form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anymask.dataset.entries import ReadLimits, RecordEntry, Span, read_entry
+from anymask.dataset.formats.coco import category_names, from_coco
+from anymask.dataset.formats.png import decode_labels
+from anymask.dataset.formats.sa1b import from_sa1b
+from anymask.dataset.members import read_members
+from anymask.dataset.read import index_folder, index_shards
+from anymask.errors import DatasetError, ImageError
+from anymask.images.limits import ImageLimits
+from anymask.images.paths import safe_join
+from anymask.images.sniff import open_container
+from anymask.masks.sets import set_from_label_map
+from anymask.masks.types import MaskSet
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif"})
+"""Suffixes of the files of a folder that are looked at; what they are is told by content."""
+COCO_NAMES = ("annotations.json", "instances.json", "_annotations.coco.json")
+_MAX_JSON_BYTES = 2**31
+_SUFFIX = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "gif": ".gif"}
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One picture on its way in. What is read is read when it is its turn."""
+
+    file_name: str
+    picture: Callable[[], bytes] | None
+    """Its file; None when the picture must be there already."""
+    masks: Callable[[], list[tuple[MaskSet, list[str | None]]]] | None = None
+    """Its masks with a label each; None when nothing was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All that comes in, and what is left out of it."""
+
+    items: list[Incoming]
+    problems: list[str]
+
+
+def open_source(form: str, path: Path, limits: ReadLimits | None = None) -> Source:
+    """What lies at `path`; names and sizes are read now, pictures and masks one by one later.
+
+    Raises: DatasetError, MaskError for something that is not of this form.
+    """
+    limits = limits or ReadLimits()
+    if not path.exists():
+        raise DatasetError(f"there is no file or folder {path}; give one that is on the server's machine")
+    if form == "folder":
+        return _folder(path)
+    if form == "coco":
+        return _coco(path, limits)
+    if path.is_dir():
+        return Source([_of_record(entry) for entry in index_folder(path, limits)], [])
+    return Source([_of_record(entry) for entry in index_shards([path], limits)], [])
+
+
+def open_annotations(form: str, file_name: str, data: bytes) -> Source:
+    """The masks of one uploaded file, for pictures that are there already.
+
+    Raises: DatasetError, MaskError for something that is not of this form.
+    """
+    if form == "coco":
+        return Source(list(_coco_items(_parse(data, file_name), lambda _: None)), [])
+    if form == "sa1b":
+        record = _parse(data, file_name)
+        name = record.get("image", {}).get("file_name") if isinstance(record, Mapping) else None
+        return Source([Incoming(str(name or Path(file_name).stem), None, lambda: _unlabelled(from_sa1b(record)))], [])
+    if form == "labels":
+        return Source(
+            [Incoming(Path(file_name).stem, None, lambda: _unlabelled(set_from_label_map(decode_labels(data))))], []
+        )
+    raise DatasetError(f"masks cannot be uploaded as {form!r}; send coco, sa1b or labels")
+
+
+def _folder(path: Path) -> Source:
+    if not path.is_dir():
+        raise DatasetError(f"{path} is not a folder; give the folder that holds the pictures")
+    items: list[Incoming] = []
+    problems: list[str] = []
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path)
+        if any(part.startswith(".") for part in name.parts) or file.is_dir():
+            continue
+        if file.suffix.lower() not in PICTURES:
+            problems.append(f"{name.as_posix()}: not a picture by its name, left out")
+        elif file.is_symlink() or any(parent.is_symlink() for parent in file.parents if parent.is_relative_to(path)):
+            problems.append(f"{name.as_posix()}: a link, left out; copy the file into the folder")
+        else:
+            items.append(Incoming(name.as_posix(), file.read_bytes))
+    return Source(items, problems)
+
+
+def _coco(path: Path, limits: ReadLimits) -> Source:
+    if path.suffix == ".tar":
+        spans = dict(read_members(path, limits))
+        name = next((name for name in COCO_NAMES if name in spans), None)
+        if name is None:
+            raise DatasetError(f"{path} holds no {COCO_NAMES[0]}; give a COCO file, its folder, or a tar of the two")
+        value = _parse(_read(spans[name]), name)
+        by_name = {member.removeprefix("images/"): span for member, span in spans.items()}
+        return Source(list(_coco_items(value, lambda each: _reader(by_name.get(each)))), [])
+    if path.is_dir():
+        found = next((path / name for name in COCO_NAMES if (path / name).is_file()), None)
+        if found is None:
+            raise DatasetError(f"{path} holds no {COCO_NAMES[0]}; give the COCO file itself")
+        path = found
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise DatasetError(f"{path} has more than {_MAX_JSON_BYTES} bytes; split it")
+    value, root = _parse(path.read_bytes(), path.name), path.parent
+
+    def find(name: str) -> Callable[[], bytes] | None:
+        for folder in (root, root / "images"):
+            file = safe_join(folder, name)
+            if file.is_file():
+                return file.read_bytes
+        return None
+
+    return Source(list(_coco_items(value, find)), [])
+
+
+def _coco_items(value: Any, find: Callable[[str], Callable[[], bytes] | None]) -> Iterator[Incoming]:
+    pictures = from_coco(value)
+    names = category_names(value)
+    plain = set(names.values()) == {"object"}
+    for picture in pictures:
+        ids = picture.category_ids
+        labels = [None if plain else names.get(each) for each in ids] or [None] * len(picture.masks)
+        yield Incoming(picture.file_name, find(picture.file_name), partial(list, [(picture.masks, labels)]))
+
+
+def _of_record(entry: RecordEntry) -> Incoming:
+    def masks() -> list[tuple[MaskSet, list[str | None]]]:
+        record = read_entry(entry)
+        if record.form == "sa1b":
+            return _unlabelled(from_sa1b(_parse(record.maps_bytes[0], record.name)))
+        each = [set_from_label_map(labels) for labels in record.label_maps()]
+        return [pair for one in each for pair in _unlabelled(one)]
+
+    def picture() -> bytes:
+        return _read(entry.image)
+
+    if entry.form == "sa1b":
+        return Incoming(f"{entry.id}.jpg", picture, masks)
+    # The suffix is not kept in an entry; the content says it.
+    try:
+        suffix = _SUFFIX[open_container(picture(), ImageLimits()).format]
+    except ImageError:
+        suffix = entry.image.file.suffix if entry.image.offset == 0 else ""
+    return Incoming(f"{entry.name}{suffix}", picture, masks)
+
+
+def _unlabelled(masks: MaskSet) -> list[tuple[MaskSet, list[str | None]]]:
+    return [(masks, [None] * len(masks))]
+
+
+def _reader(span: Span | None) -> Callable[[], bytes] | None:
+    return None if span is None else lambda: _read(span)
+
+
+def _read(span: Span) -> bytes:
+    with span.file.open("rb") as stream:
+        stream.seek(span.offset)
+        return stream.read(span.size)
+
+
+def _parse(data: bytes, name: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{name} cannot be read as JSON ({error}); copy it again") from error
+
+
+def scores_of(masks: MaskSet, index: int) -> dict[str, float]:
+    """What a model said of one mask, as far as it is known, under the names of provenance."""
+    known = {"predicted_iou": float(masks.predicted_iou[index]), "stability": float(masks.stability[index])}
+    return {name: value for name, value in known.items() if np.isfinite(value)}

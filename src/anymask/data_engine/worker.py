@@ -1,0 +1,88 @@
+"""A worker: takes jobs one after the other, shows that it lives while it works, and says how each ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from anymask.data_engine import jobs
+from anymask.data_engine.jobs import HeldJob
+from anymask.data_engine.store import Database
+from anymask.errors import AnymaskError, InputError, LeaseLostError, StoreError
+
+Handler = Callable[[HeldJob], str | None]
+"""Does one job; answers the key of the file it made, if it made one."""
+
+_RENEW_S = jobs.LEASE.total_seconds() / 3
+_LOG = logging.getLogger(__name__)
+
+
+class Worker:
+    """Does the jobs of some kinds."""
+
+    def __init__(self, database: Database, handlers: Mapping[str, Any], *, poll_s: float = 0.5) -> None:
+        """Each kind is done by its handler; with nothing to do the database is asked every `poll_s` seconds."""
+        self.database, self.handlers, self.poll_s = database, dict(handlers), poll_s
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set; a database that is away is waited for."""
+        while not stop.is_set():
+            try:
+                busy = self.run_once()
+            except StoreError as error:
+                _LOG.warning("the worker waits: %s", error)
+                busy = False
+            if not busy:
+                stop.wait(self.poll_s)
+
+    def run_once(self) -> bool:
+        """Do one job; False when there is none."""
+        kinds = list(self.handlers)
+        held = self.database.write(lambda session: jobs.take_job(session, kinds, self.database.clock()))
+        if held is None:
+            return False
+        ended = threading.Event()
+        alive = threading.Thread(target=self._keep_alive, args=(held, ended), daemon=True)
+        alive.start()
+        try:
+            self._do(held)
+        finally:
+            ended.set()
+            alive.join()
+        return True
+
+    def _do(self, held: HeldJob) -> None:
+        try:
+            result_key = self.handlers[held.kind](held)
+        except LeaseLostError as error:
+            _LOG.warning("%s", error)
+            return
+        except Exception as error:  # whatever one picture does to the worker, the next ones must be done
+            known = isinstance(error, AnymaskError)
+            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            if not known:
+                _LOG.exception("job %d failed", held.id)
+            self._fail(held, reason, for_good=isinstance(error, InputError))
+            return
+        self._end(lambda session: jobs.finish(session, held, self.database.clock(), result_key=result_key))
+
+    def _fail(self, held: HeldJob, reason: str, *, for_good: bool) -> None:
+        # A refused picture is refused the next time too; another failure may have been the machine's.
+        self._end(lambda session: jobs.fail(session, held, self.database.clock(), reason, for_good=for_good))
+
+    def _end(self, change: Callable[[Any], None]) -> None:
+        try:
+            self.database.write(change)
+        except LeaseLostError as error:
+            _LOG.warning("%s", error)
+
+    def _keep_alive(self, held: HeldJob, ended: threading.Event) -> None:
+        while not ended.wait(_RENEW_S):
+            try:
+                self.database.write(lambda session: jobs.renew(session, held, self.database.clock()))
+            except LeaseLostError:
+                return
+            except StoreError as error:
+                _LOG.warning("the lease of job %d could not be renewed: %s", held.id, error)

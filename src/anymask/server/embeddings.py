@@ -1,0 +1,58 @@
+"""The decoder on the server, for browsers that cannot run it: a few embedded pictures are kept ready."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+
+import torch
+
+from anymask.data_engine.blobs import Blobs
+from anymask.model.sam import Sam
+from anymask.predict.embeddings import EmbeddedImage, check_maps, load_embedding
+from anymask.predict.prediction import Prediction
+from anymask.predict.predictor import Predictor
+from anymask.prompts.types import Prompt
+
+
+class ServerDecoder:
+    """Answers prompts on stored embeddings, one after the other; keeps the last few pictures in memory."""
+
+    def __init__(self, model: Sam, blobs: Blobs, *, pictures: int = 8) -> None:
+        """At most `pictures` are kept, some megabytes each."""
+        self.model, self.blobs, self.pictures = model, blobs, pictures
+        self._ready: OrderedDict[str, Predictor] = OrderedDict()
+        # One answer uses all cores already; and what is ready is shared.
+        self._lock = Lock()
+
+    def answer(self, key: str, image_sha256: str, prompt: Prompt, *, multimask: bool | None) -> Prediction:
+        """The answer to `prompt` on the embedding that the store has under `key`.
+
+        Raises: EmbeddingMismatchError when it is of another picture or model, PromptError, NotThereError.
+        """
+        with self._lock:
+            predictor = self._ready.pop(key, None) or Predictor(self.model)
+            if not predictor.images:
+                predictor.set_image(self._load(key, predictor.model_sha256()))
+            predictor.images[0].check_image(image_sha256)
+            self._ready[key] = predictor
+            while len(self._ready) > self.pictures:
+                self._ready.popitem(last=False)
+            return predictor.predict(prompt, multimask=multimask)
+
+    def _load(self, key: str, model_sha256: str) -> EmbeddedImage:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "embedding.safetensors"
+            path.write_bytes(gzip.decompress(self.blobs.read(key)))
+            stored = load_embedding(path)
+        stored.check_model(model_sha256)
+        check_maps(stored, self.model)
+        return EmbeddedImage(
+            frame=stored.frame,
+            embedding=stored.embedding.to(self.model.device, torch.float32),
+            image_sha256=stored.image_sha256,
+            model_sha256=stored.model_sha256,
+        )

@@ -1,0 +1,182 @@
+"""Masks and the actions that change them; the decoder on the server; reviews."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+from fastapi import Response
+from sqlalchemy.orm import Session
+
+from anymask.data_engine import assisted, mask_rows, pictures, queue, reviews
+from anymask.data_engine.tables import ReviewRow
+from anymask.errors import PromptError
+from anymask.masks.rle import to_json
+from anymask.prompts.types import Prompt
+from anymask.server.deps import Asker, Served, Services
+from anymask.server.mask_schemas import (
+    ActionBatch,
+    BatchResult,
+    Decoded,
+    DecodedMask,
+    DecodeIn,
+    Mask,
+    MaskId,
+    MaskList,
+    MaskVersion,
+    PromptRecord,
+    Review,
+    ReviewIn,
+    Rle,
+)
+from anymask.server.problems import Refusal
+from anymask.server.router import Routes
+from anymask.server.routes.images import find_embedding
+from anymask.server.rules import Access
+from anymask.server.schemas import Id, Lease, Problem, ReviewState
+from anymask.server.views import batch_of, change_of, mask_of
+
+routes = Routes("masks")
+
+
+@routes.add("GET", "/images/{image_id}/masks", Access.MEMBER)
+def list_masks(image_id: Id, served: Served, with_deleted: bool = False) -> MaskList:
+    """The masks of a picture, in order of creation."""
+
+    def masks(session: Session) -> list[Mask]:
+        image = pictures.get_picture(session, image_id)
+        rows = mask_rows.list_masks(session, image_id, with_deleted=with_deleted)
+        return [mask_of(row, image) for row in rows]
+
+    return MaskList(image_id=image_id, masks=served.database.read(masks))
+
+
+@routes.add(
+    "POST",
+    "/images/{image_id}/actions",
+    Access.MEMBER,
+    response_model=BatchResult,
+    responses={
+        409: {
+            "model": BatchResult | Problem,
+            "description": "An action conflicts or is refused: a BatchResult. The lease is lost: a Problem of kind "
+            "`lease_lost`.",
+        }
+    },
+)
+def apply_actions(image_id: Id, given: ActionBatch, asker: Asker, served: Served, response: Response) -> BatchResult:
+    """Apply actions in order, each once. What is acknowledged is on disk."""
+    image = served.database.read(lambda session: pictures.get_picture(session, image_id))
+    changes = [change_of(action, (image.height, image.width)) for action in given.actions]
+    lease, now = _lease(given.lease), served.database.clock()
+    answer = served.database.write(lambda session: assisted.apply(session, asker, image_id, lease, changes, now))
+    if any(result.outcome in ("conflict", "refused") for result in answer.results):
+        response.status_code = 409
+    return batch_of(answer, given.actions)
+
+
+@routes.add("GET", "/masks/{mask_id}/versions", Access.MEMBER)
+def list_versions(mask_id: MaskId, served: Served) -> list[MaskVersion]:
+    """All that a mask ever was, oldest first."""
+    found = served.database.read(lambda session: mask_rows.list_versions(session, mask_id))
+    return [MaskVersion.model_validate(each) for each in found]
+
+
+@routes.add("POST", "/images/{image_id}/decode", Access.MEMBER)
+def decode(image_id: Id, given: DecodeIn, served: Served) -> Decoded:
+    """The model's answer to a prompt, computed here, for browsers that cannot."""
+    image = served.database.read(lambda session: pictures.get_picture(session, image_id))
+    key = find_embedding(served, image)
+    if key is None:
+        raise Refusal(503, "not_ready", "the picture is not embedded yet; ask again in a moment")
+    prompt = _prompt(given.prompt, given.mask_logits, served)
+    answer = served.decoder.answer(key, image.sha256, prompt, multimask=given.multimask)
+    masks = answer.mask_set()
+    return Decoded(
+        model_sha256=served.model.sha256,
+        masks=[
+            DecodedMask(
+                rle=Rle.model_validate(to_json(masks.rles[index])),
+                predicted_iou=float(masks.predicted_iou[index]),
+                stability=float(masks.stability[index]),
+                logits=base64.b64encode(_half(answer.logits[index]).tobytes()).decode(),
+            )
+            for index in range(len(masks))
+        ],
+        best=answer.best,
+    )
+
+
+@routes.add("GET", "/images/{image_id}/reviews", Access.MEMBER)
+def list_reviews(image_id: Id, served: Served) -> list[Review]:
+    """What reviewers said of a picture and its masks, oldest first."""
+
+    def rows(session: Session) -> list[ReviewRow]:
+        pictures.get_picture(session, image_id)
+        return reviews.list_reviews(session, image_id)
+
+    return [_review(row) for row in served.database.read(rows)]
+
+
+@routes.add("POST", "/images/{image_id}/reviews", Access.REVIEWER, status_code=201, problems=(409,))
+def add_review(image_id: Id, given: ReviewIn, asker: Asker, served: Served) -> Review:
+    """Accept, reject, or send back a picture; accept or reject one of its masks."""
+    now, lease = served.database.clock(), _lease(given.lease)
+    row = served.database.write(
+        lambda session: reviews.review(
+            session,
+            asker,
+            image_id,
+            given.decision,
+            now,
+            mask_id=given.mask_id,
+            comment=given.comment,
+            lease=lease,
+        )
+    )
+    return _review(row)
+
+
+def _lease(given: Lease | None) -> queue.Lease | None:
+    return None if given is None else queue.Lease(given.task_id, given.token)
+
+
+def _review(row: ReviewRow) -> Review:
+    return Review(
+        id=row.id,
+        image_id=row.image_id,
+        mask_id=row.mask_id,
+        person_id=row.person_id,
+        decision=ReviewState(row.decision),
+        comment=row.comment,
+        at=row.at,
+    )
+
+
+def _prompt(given: PromptRecord, logits: str | None, served: Services) -> Prompt:
+    points = [(point.x, point.y) for point in given.points]
+    box = None if given.box is None else np.array([given.box.x0, given.box.y0, given.box.x1, given.box.y1], np.float32)
+    return Prompt(
+        points_xy=np.array(points, np.float32) if points else None,
+        labels=np.array([int(point.foreground) for point in given.points]) if points else None,
+        box_xyxy=box,
+        mask_logits=None if logits is None else _logits(logits, served.model.facts["mask_size"]),
+    )
+
+
+def _logits(text: str, side: int) -> np.typing.NDArray[np.float32]:
+    try:
+        values = np.frombuffer(base64.b64decode(text, validate=True), "<f2")
+    except (ValueError, binascii.Error) as error:
+        raise PromptError(
+            f"mask_logits is not base64 of float16 ({error}); send an answer's logits back as they came"
+        ) from error
+    if values.size != side * side:
+        raise PromptError(f"mask_logits holds {values.size} numbers, expected {side} x {side}; send them as they came")
+    return values.reshape(side, side).astype(np.float32)
+
+
+def _half(logits: np.typing.NDArray[np.float32]) -> np.typing.NDArray[np.float16]:
+    largest = np.finfo(np.float16).max
+    return np.clip(logits, -largest, largest).astype("<f2")

@@ -1,0 +1,89 @@
+import threading
+
+import pytest
+
+from anymask.data_engine import jobs
+from anymask.data_engine.jobs import HeldJob
+from anymask.data_engine.worker import Worker
+from anymask.errors import ImageError, StoreError
+from tests.data_engine.world import World
+
+
+def add(world: World, subject: str) -> int:
+    return world.database.write(lambda s: jobs.add_job(s, "embed", subject, {}, world.clock())).id
+
+
+def state(world: World, job_id: int) -> tuple[str, str, str | None]:
+    row = world.database.read(lambda session: jobs.get_job(session, job_id))
+    return row.state, row.message, row.result_key
+
+
+def test_jobs_are_done_one_after_the_other(world: World) -> None:
+    done: list[int] = []
+
+    def handle(held: HeldJob) -> str:
+        done.append(held.id)
+        return "key"
+
+    ids = [add(world, name) for name in "abc"]
+    worker = Worker(world.database, {"embed": handle})
+    assert [worker.run_once() for _ in range(4)] == [True, True, True, False]
+    assert done == ids
+    assert {state(world, job) for job in ids} == {("done", "", "key")}
+
+
+@pytest.mark.parametrize(
+    ("error", "tries", "reason"),
+    [
+        (ImageError("the file is cut"), 1, "the file is cut"),
+        (StoreError("no space"), 3, "no space"),
+        (RuntimeError("out of memory"), 3, "RuntimeError: out of memory"),
+    ],
+)
+def test_a_failure_is_named_and_the_next_job_is_done(world: World, error: Exception, tries: int, reason: str) -> None:
+    seen: list[int] = []
+    bad, good = add(world, "bad"), add(world, "good")
+
+    def handle(held: HeldJob) -> None:
+        seen.append(held.id)
+        if held.id == bad:
+            raise error
+
+    worker = Worker(world.database, {"embed": handle})
+    while worker.run_once():
+        pass
+    assert seen.count(bad) == tries
+    assert state(world, bad) == ("set_aside", reason, None)
+    assert state(world, good)[0] == "done"
+
+
+def test_a_job_that_was_cancelled_meanwhile_is_left(world: World) -> None:
+    job = add(world, "a")
+
+    def handle(held: HeldJob) -> None:
+        world.database.write(lambda session: jobs.cancel(session, held.id, world.clock()))
+
+    Worker(world.database, {"embed": handle}).run_once()
+    assert state(world, job)[0] == "cancelled"
+
+
+def test_a_long_job_keeps_its_lease_and_the_worker_stops_when_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anymask.data_engine.worker._RENEW_S", 0.02)
+    job = add(world, "a")
+    renewed, stop = threading.Event(), threading.Event()
+    real = jobs.renew
+
+    def renew(*arguments: object) -> None:
+        real(*arguments)  # type: ignore[arg-type]
+        renewed.set()
+
+    monkeypatch.setattr(jobs, "renew", renew)
+
+    def handle(_: HeldJob) -> None:
+        assert renewed.wait(20)
+        stop.set()
+
+    Worker(world.database, {"embed": handle}, poll_s=0.01).run(stop)
+    assert state(world, job)[0] == "done"

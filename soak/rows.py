@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from soak import bombs, fuzz_rle
+from soak import bombs, fuzz_rle, generation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,9 +49,32 @@ ROWS: dict[int, Row] = {
         fault="unsafe or damaged weights",
         tests=("tests/model/test_damaged_weights.py", "tests/model/test_weights.py", "tests/model/test_download.py"),
     ),
+    8: Row(
+        fault="unsafe tar shards",
+        tests=("tests/dataset/test_read.py", "tests/dataset/test_members.py", "tests/dataset/test_check.py"),
+    ),
     9: Row(
         fault="file names that leave their root",
         tests=("tests/images/test_paths.py", "tests/dataset/test_read.py", "tests/model/test_weights.py"),
+    ),
+    10: Row(
+        fault="one damaged picture in a hundred",
+        tests=("tests/data_engine/test_automatic.py", "tests/cli/dataset/test_change.py"),
+        full_size=generation.corrupt,
+    ),
+    11: Row(
+        fault="a full or read-only disk",
+        tests=("tests/dataset/test_shards.py", "tests/data_engine/test_automatic.py"),
+    ),
+    12: Row(
+        fault="bulk generation killed at random points",
+        tests=("tests/data_engine/test_automatic.py",),
+        full_size=generation.killed,
+    ),
+    13: Row(
+        fault="a worker killed, a picture that kills every worker",
+        tests=("tests/data_engine/test_automatic.py", "tests/data_engine/generation"),
+        full_size=generation.requeued,
     ),
     15: Row(
         fault="NaN loss, empty and one-pixel masks",
@@ -60,5 +83,9 @@ ROWS: dict[int, Row] = {
     16: Row(
         fault="an embedding of another model or picture",
         tests=("tests/predict/test_embeddings.py", "tests/predict/test_predictor.py"),
+    ),
+    31: Row(
+        fault="the face detector is missing or fails",
+        tests=("tests/data_engine/test_release.py", "tests/data_engine/test_privacy.py"),
     ),
 }

@@ -8,3 +8,15 @@ BOMB_REFUSAL_MS = 200
 """Row 5: how long a refusal may take. Measured here only: a test does not assert wall time."""
 BOMB_REFUSAL_MIB = 200
 """Row 5: how much memory a refusal may take."""
+CORRUPT_PICTURES, CORRUPT_EVERY = 10_000, 100
+"""Row 10: pictures generated over, and one in how many of them is damaged."""
+CI_CORRUPT_PICTURES = 200
+"""Row 10 in `make test`."""
+GENERATION_GROWTH_MIB = 64
+"""Row 10: how much any process of the run may grow after the first 500 pictures."""
+KILL_POINTS = 50
+"""Row 12: how often a run of bulk generation is killed, all of it, at a random point, with 2 to 8 workers."""
+CI_KILL_POINTS = 5
+"""Row 12 in `make test`."""
+REQUEUE_S = 60
+"""Row 13: how soon the pictures of a worker that died must be given out again."""

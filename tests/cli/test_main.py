@@ -10,11 +10,11 @@ from anymask.cli.main import app, main
 from anymask.errors import AnymaskError, DatasetError, ImageError, RunError, WeightsError
 
 
-def _verbs() -> list[list[str]]:
+def _verbs(commands: object = None, before: tuple[str, ...] = ()) -> list[list[str]]:
     found = []
-    for name, command in typer.main.get_command(app).commands.items():
+    for name, command in (commands or typer.main.get_command(app).commands).items():
         below = getattr(command, "commands", None)
-        found += [[name, child] for child in below] if below else [[name]]
+        found += _verbs(below, (*before, name)) if below else [[*before, name]]
     return found
 
 

@@ -5,7 +5,19 @@ import numpy as np
 import pytest
 
 from anymask.errors import InputError
-from anymask.figures.plots import Labels, Line, Panel, Series, bars, curves, deltas, histogram, panels, smoothed
+from anymask.figures.plots import (
+    Labels,
+    Line,
+    Panel,
+    Series,
+    bars,
+    curves,
+    deltas,
+    heat_maps,
+    histogram,
+    panels,
+    smoothed,
+)
 
 LABELS = Labels(title="clicks", x="clicks", y="mean IoU")
 ROW = Series(name="tiny", values=[0.3, 0.5, 0.6], low=[0.2, 0.4, 0.5], high=[0.4, 0.6, 0.7])
@@ -82,6 +94,18 @@ def test_smoothing_keeps_the_values_behind_it_and_the_mean() -> None:
     smooth = panels([_panel(Line(name="", x=range(200), values=noise, smooth=20))])
     raw = panels([_panel(Line(name="", x=range(200), values=noise))])
     assert (smooth != raw).any()
+
+
+def test_heat_maps_stand_side_by_side_with_the_largest_value_brightest() -> None:
+    values = np.zeros((4, 4))
+    values[0, 0] = 3.0
+    one, two = heat_maps([values], ["a"]), heat_maps([values, values * 2], ["a", "b"])
+    assert two.shape[1] > 1.5 * one.shape[1]
+    height, width = one.shape[:2]
+    corner, rest = one[height // 4, width // 6].astype(int), one[height * 3 // 4, width // 2].astype(int)
+    assert corner.sum() > rest.sum()
+    with pytest.raises(InputError, match="one title each"):
+        heat_maps([values], [])
 
 
 def test_panels_without_lines_and_lines_of_unequal_length_are_refused() -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 Update = Callable[[float, float], None]
-"""Called with (done, in all)."""
+"""Called with (done, in all); 0 in all where nobody knows."""
 
 
 def say(text: str) -> None:
@@ -67,7 +67,7 @@ def _show_nothing(_done: float, _total: float) -> None:
 def progress_bar(title: str, *, unit: str = "") -> Iterator[Update]:
     """A bar on standard error while the block runs; nothing when that is not a terminal.
 
-    `unit` "bytes" shows sizes and speed; anything else is written behind the count.
+    `unit` "bytes" shows sizes and speed; anything else is written behind the count, with how many a minute.
     """
     if not is_terminal():
         yield _show_nothing
@@ -78,16 +78,26 @@ def progress_bar(title: str, *, unit: str = "") -> Iterator[Update]:
         DownloadColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.text import Text
 
-    count = (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
+    class RateColumn(ProgressColumn):
+        """How many a minute, as soon as it is known."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{60 * task.speed:.3g} a minute" if task.speed else "")
+
+    counted = (MofNCompleteColumn(), TextColumn(unit), RateColumn())
+    count = (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else counted
     title_column = TextColumn("{task.description}", markup=False)
     columns = (title_column, BarColumn(), *count, TimeRemainingColumn())
     # Lines printed meanwhile go above the bar, but never from standard output into a file of errors.
     shared = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shared) as bars:
         task = bars.add_task(printable(title), total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        yield lambda done, total: bars.update(task, completed=done, total=total or None)

@@ -14,7 +14,8 @@ from typing import Annotated, cast
 
 import typer
 
-from anymask.cli import annotate, console, dataset, distill, export, models, pretrain, runs, segment, serve, train
+from anymask.cli import annotate, console, distill, export, generate, models, pretrain, runs, segment, serve, train
+from anymask.cli.dataset import verbs as dataset
 from anymask.cli.evaluate import verbs as evaluate
 from anymask.errors import AnymaskError
 
@@ -34,6 +35,7 @@ app.command("export")(export.export)
 app.command("pretrain")(pretrain.pretrain)
 app.command("train")(train.train)
 app.command("distill")(distill.distill)
+app.command("generate")(generate.generate)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(runs.app, name="runs")

@@ -152,15 +152,15 @@ class Stop:
 
 
 @contextmanager
-def stop_signals() -> Iterator[Stop]:
-    """While the block runs, Ctrl-C and SIGTERM ask for an end after the step; a second Ctrl-C interrupts at once."""
+def stop_signals(words: str = "stopping after this step") -> Iterator[Stop]:
+    """While the block runs, Ctrl-C and SIGTERM ask for an end, and `words` say so; a second one interrupts at once."""
     stop = Stop()
 
     def ask(number: int, _frame: FrameType | None) -> None:
         if stop.signal:
             raise KeyboardInterrupt
         stop.signal = number
-        console.warn("stopping after this step")
+        console.warn(words)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -20,6 +20,8 @@ from anymask.errors import DatasetError
 
 PICTURE_SUFFIXES = frozenset({".webp", ".jpg", ".jpeg"})
 MAP_SUFFIX = ".png"
+OWN_FOLDERS = frozenset({"work"})
+"""What may lie beside the shards of a dataset that is being made."""
 _UNSAFE_CHARACTERS = re.compile(r"[\x00-\x1f\x7f\\]")
 _MAP_NUMBER = re.compile(r"^(?P<id>.+)__(?P<number>\d{1,6})$")
 
@@ -96,6 +98,10 @@ def index_folder(path: Path | str, limits: ReadLimits | None = None) -> Iterator
     if any(is_sa1b_name(item.name) for item in items):
         yield from pair_up(_files(root, items, limits), str(root))
         return
+    shards = [item for item in items if item.suffix == ".tar"]
+    if shards:
+        yield from _folder_of_shards(root, items, shards, limits)
+        return
     folders = [item for item in items if item.is_dir()]
     if not folders and any(item.suffix.lower() in PICTURE_SUFFIXES for item in items):
         yield from _index_set(root.resolve(), limits)
@@ -108,6 +114,16 @@ def index_folder(path: Path | str, limits: ReadLimits | None = None) -> Iterator
         if folder.is_symlink():
             raise DatasetError(f"{folder} is a link; copy the set folder itself")
         yield from _index_set(folder, limits)
+
+
+def _folder_of_shards(root: Path, items: list[Path], shards: list[Path], limits: ReadLimits) -> Iterator[RecordEntry]:
+    """The entries of each shard in order of names; one shard's headers are read at a time."""
+    if any(item.is_dir() and any(item.glob("*.*")) for item in items if item.name not in OWN_FOLDERS):
+        raise DatasetError(f"{root} holds shards and set folders; a folder holds one kind, so move the others")
+    for shard in shards:
+        if shard.is_symlink():
+            raise DatasetError(f"{shard} is a link; copy the shard itself")
+        yield from _entries(shard, limits)
 
 
 def _index_set(folder: Path, limits: ReadLimits) -> Iterator[RecordEntry]:

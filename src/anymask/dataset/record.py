@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from anymask.dataset.formats.png import decode_labels
 from anymask.dataset.formats.sa1b import from_sa1b
+from anymask.dataset.provenance import Notes, read_notes
 from anymask.errors import DatasetError, ImageError, MaskError
 from anymask.images.limits import ImageLimits
 from anymask.images.load import load_image
 from anymask.images.sniff import open_container
-from anymask.masks.sets import MAX_LABELS, to_layers
+from anymask.masks.sets import MAX_LABELS, join_sets, set_from_label_map, to_layers
+from anymask.masks.types import MaskSet
 from anymask.masks.validate import shown
 
 LabelForm = Literal["png", "sa1b"]
@@ -87,17 +89,47 @@ class Record:
                 )
         return maps
 
+    def masks(self) -> MaskSet:
+        """Every mask of the picture, overlaps and scores included; of label maps, map after map in rising order.
+
+        Raises: DatasetError as `label_maps`; ImageError when the picture's size cannot be read.
+        """
+        if self.form == "sa1b":
+            return self._sa1b_masks()
+        return join_sets([set_from_label_map(labels) for labels in self.label_maps()], self.size_hw())
+
+    def notes(self) -> Notes:
+        """Licence, source and how each mask was made, as far as the file says so.
+
+        Raises: DatasetError when the notes are damaged or of a later version.
+        """
+        if self.form != "sa1b":
+            return Notes()
+        try:
+            value = self._parse_json()
+        except MaskError as error:
+            raise self._damaged(error) from error
+        return read_notes(value) if isinstance(value, dict) and isinstance(value.get("annotations"), list) else Notes()
+
     def _layers(self) -> list[npt.NDArray[np.uint16]]:
+        masks = self._sa1b_masks()
+        try:
+            return to_layers(masks)
+        except MaskError as error:
+            raise self._damaged(error) from error
+
+    def _sa1b_masks(self) -> MaskSet:
         size_hw = self.size_hw()
         try:
             masks = from_sa1b(self._parse_json())
             if masks.size_hw != size_hw:
                 raise MaskError(f"they are of a picture of {masks.size_hw} (height, width), this one is {size_hw}")
-            return to_layers(masks)
         except MaskError as error:
-            raise DatasetError(
-                f"the masks of {self.name}: {error}; fetch the file again or remove the picture"
-            ) from error
+            raise self._damaged(error) from error
+        return masks
+
+    def _damaged(self, error: MaskError) -> DatasetError:
+        return DatasetError(f"the masks of {self.name}: {error}; fetch the file again or remove the picture")
 
     def _parse_json(self) -> object:
         """The JSON value, of a reasonable number of annotations and of this picture as far as it says so."""

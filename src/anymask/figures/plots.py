@@ -224,6 +224,23 @@ def histogram(values: npt.ArrayLike, labels: Labels, *, bins: int = 30) -> Pixel
     return _drawn(figure, axes, ())
 
 
+def heat_maps(maps: Sequence[npt.NDArray[np.float64]], titles: Sequence[str]) -> Pixels:
+    """(H, W, 3) uint8: (R, C) maps side by side, first row on top, each from its own 0 to its own largest value.
+
+    Raises: InputError for no map or another number of titles; MissingDependencyError without matplotlib.
+    """
+    if not maps or len(maps) != len(titles):
+        raise InputError(
+            f"{len(maps)} maps with {len(titles)} titles were given; give at least one, and one title each"
+        )
+    figure = _new_figure((2.6 * len(maps), 2.9))
+    places = figure.subplots(1, len(maps), squeeze=False).ravel()
+    for values, title, axes in zip(maps, titles, places, strict=True):
+        axes.imshow(values, cmap="viridis", vmin=0, aspect="auto", interpolation="nearest")
+        axes.set(title=title, xticks=[], yticks=[])
+    return _pixels(figure)
+
+
 def _check_lengths(series: Sequence[Series], length: int) -> None:
     if not series:
         raise InputError("a plot of no series was asked for; give at least one")

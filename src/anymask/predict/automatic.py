@@ -6,7 +6,9 @@ the crop, suppression between crops, small regions. Full-size logits are never m
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,13 +18,10 @@ from torch import Tensor
 
 from anymask.errors import ConfigError
 from anymask.images.load import ImageSource, LoadedImage, load_image
-from anymask.masks.boxes import area as box_area
 from anymask.masks.sets import join_sets
-from anymask.masks.suppress import nms
-from anymask.masks.tree import build_tree
 from anymask.masks.types import MaskSet
 from anymask.predict.batching import batch_clicks
-from anymask.predict.cleaning import clean_masks, inclusive_boxes
+from anymask.predict.pending import Found, PendingMasks, Rejects
 from anymask.predict.predictor import Predictor, ReadyImage
 from anymask.predict.tracing import Thresholds, Tracer
 from anymask.prompts.grid import crop_boxes, grids_for_layers
@@ -46,6 +45,9 @@ without noise. Twice that is granted before a mask is discarded unseen."""
 
 _MASKS_AT_ONCE = 16
 """Masks traced together: bounds memory, and is enough to amortise the array calls."""
+
+_BATCHES_AHEAD = 4
+"""Batches of clicks whose masks may wait to be traced while the model decodes more: bounds memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -151,23 +153,31 @@ def segment_everything(
 
     Raises: ImageError.
     """
+    return start_everything(predictor, image, config, progress).masks()
+
+
+def start_everything(
+    predictor: Predictor,
+    image: ImageSource | LoadedImage,
+    config: AutomaticConfig | None = None,
+    progress: Progress | None = None,
+    tracers: Executor | None = None,
+) -> PendingMasks:
+    """`segment_everything` in two halves: this one returns when the model is done, `PendingMasks.masks` does the rest.
+
+    With `tracers` (threads) masks are traced while the model decodes the next clicks; the result is the same.
+
+    Raises: ImageError.
+    """
     config = config or AutomaticConfig()
     loaded = image if isinstance(image, LoadedImage) else load_image(image, predictor.limits)
     crops, layers = crop_boxes(loaded.size_hw, config.crop_layers, config.crop_overlap_ratio)
     grids = config.grids()
     count = _Count(sum(len(grids[layer]) for layer in layers), progress)
-    found = []
+    pending = PendingMasks(loaded.size_hw, config)
     for crop, layer in zip(crops, layers, strict=True):
-        masks = _segment_crop(predictor, _Task(loaded, crop, grids[layer], config), count)
-        found.append(masks.take(nms(inclusive_boxes(masks), masks.predicted_iou, config.box_nms_threshold)))
-    masks = join_sets(found, loaded.size_hw)
-    if len(crops) > 1:
-        zoom = 1 / box_area(masks.crop_boxes_xyxy)
-        masks = masks.take(nms(inclusive_boxes(masks), zoom, config.crop_nms_threshold))
-    if config.min_region_area_px > 0:
-        threshold = max(config.box_nms_threshold, config.crop_nms_threshold)
-        masks = clean_masks(masks, config.min_region_area_px, threshold, drop_small=config.drop_small_masks)
-    return build_tree(masks) if config.tree else masks
+        pending.add_crop(_segment_crop(predictor, _Task(loaded, crop, grids[layer], config), count, tracers))
+    return pending
 
 
 def segment_pictures(
@@ -206,8 +216,8 @@ class _Count:
             self.progress(self.done, self.total)
 
 
-def _segment_crop(predictor: Predictor, task: _Task, count: _Count) -> MaskSet:
-    """The masks of one crop that pass the filters, at their place in the picture, doubles included."""
+def _segment_crop(predictor: Predictor, task: _Task, count: _Count, tracers: Executor | None) -> list[Future[Found]]:
+    """The masks of each batch of clicks in one crop, at their place in the picture, doubles included."""
     x0, y0, x1, y1 = task.crop
     ready = ReadyImage(predictor.model, predictor.embed(task.image.pixels[y0:y1, x0:x1]))
     tracer = Tracer(
@@ -218,29 +228,53 @@ def _segment_crop(predictor: Predictor, task: _Task, count: _Count) -> MaskSet:
         picture_hw=task.image.size_hw,
     )
     points_xy = task.grid * (x1 - x0, y1 - y0)
-    found = []
+    batches: list[Future[Found]] = []
+    unfinished: deque[Future[Found]] = deque()
     for start in range(0, len(points_xy), task.config.points_per_batch):
-        batch = points_xy[start : start + task.config.points_per_batch]
-        found.append(_segment_points(ready, tracer, batch, task))
-        count.add(len(batch))
-    return join_sets(found, task.image.size_hw)
+        points = points_xy[start : start + task.config.points_per_batch]
+        several, rejects = _decode_points(ready, tracer, points, task)
+        batch = _submit(tracers, several, rejects, tracer, task)
+        batches.append(batch)
+        unfinished.append(batch)
+        if len(unfinished) > _BATCHES_AHEAD:
+            unfinished.popleft().result()
+        count.add(len(points))
+    return batches
 
 
-def _segment_points(ready: ReadyImage, tracer: Tracer, points_xy: npt.NDArray[np.float64], task: _Task) -> MaskSet:
-    """The masks of some clicks (P, 2), in pixels of the crop, that pass the filters."""
+def _submit(tracers: Executor | None, several: _Logits, rejects: Rejects, tracer: Tracer, task: _Task) -> Future[Found]:
+    if tracers is not None:
+        return tracers.submit(_trace_all, several, rejects, tracer, task)
+    done: Future[Found] = Future()
+    done.set_result(_trace_all(several, rejects, tracer, task))
+    return done
+
+
+def _decode_points(
+    ready: ReadyImage, tracer: Tracer, points_xy: npt.NDArray[np.float64], task: _Task
+) -> tuple[_Logits, Rejects]:
+    """The model's answers to some clicks (P, 2), in pixels of the crop, that may pass the filters."""
     config, answer = task.config, ready.decode(batch_clicks(points_xy, ready.frame), multimask=True)
     iou = answer.iou.float().flatten()
     keep = iou > config.predicted_iou_threshold if config.predicted_iou_threshold > 0 else torch.ones_like(iou).bool()
     rows = torch.nonzero(keep).flatten()
+    rejects = Rejects(predicted_iou=len(iou) - len(rows))
     logits = answer.logits.flatten(0, 1)[rows].float()
     if config.stability_threshold > 0:
         hopeful = _may_be_stable(logits, tracer, config.stability_threshold)
         rows, logits = rows[hopeful], logits[hopeful]
+        rejects.stability = len(hopeful) - len(rows)
     points = points_xy + task.crop[:2]
     origin = rows.cpu().numpy()
-    several = _Logits(logits.cpu().numpy(), iou[rows].cpu().numpy(), points[origin // answer.iou.shape[1]])
-    parts = [_trace(several.part(i), tracer, task) for i in range(0, len(origin), _MASKS_AT_ONCE)]
-    return join_sets(parts, task.image.size_hw)
+    click = points[origin // answer.iou.shape[1]]
+    return _Logits(logits.cpu().numpy(), iou[rows].cpu().numpy(), click), rejects
+
+
+def _trace_all(several: _Logits, rejects: Rejects, tracer: Tracer, task: _Task) -> Found:
+    """The masks at the original size that pass the filters, a few at a time."""
+    count = len(several.logits)
+    parts = [_trace(several.part(i), tracer, task, rejects) for i in range(0, count, _MASKS_AT_ONCE)]
+    return Found(join_sets(parts, task.image.size_hw), rejects)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,21 +302,26 @@ def _may_be_stable(logits: Tensor, tracer: Tracer, threshold: float) -> Tensor:
     return (cells > 0) & (inner / cells + STABILITY_MARGIN / cells.sqrt() >= threshold)
 
 
-def _trace(several: _Logits, tracer: Tracer, task: _Task) -> MaskSet:
+def _trace(several: _Logits, tracer: Tracer, task: _Task, rejects: Rejects) -> MaskSet:
     """The masks at the original size that are stable, not cut by the crop, and not nearly the whole picture."""
     config, traced = task.config, tracer.trace(several.logits)
     height, width = task.image.size_hw
     keep = np.ones(len(traced.area_px), np.bool_)
     if config.stability_threshold > 0:
         keep &= traced.stability >= config.stability_threshold
+    stable = int(keep.sum())
     if config.max_area_share is not None:
         keep &= traced.area_px < config.max_area_share * height * width
+    small_enough = int(keep.sum())
     # As in the public generator: here boxes end on the last pixel, crops one past it, and an empty mask lies in the
     # crop's first corner.
     boxes = traced.boxes_xyxy - (0, 0, 1, 1)
     boxes[traced.area_px == 0] = np.tile(task.crop[:2], 2)
     keep &= ~_is_cut(boxes, task.crop, (0, 0, width, height))
     rows = np.flatnonzero(keep)
+    rejects.stability += len(keep) - stable
+    rejects.area_share += stable - small_enough
+    rejects.crop_edge += small_enough - len(rows)
     return MaskSet(
         size_hw=task.image.size_hw,
         rles=tuple(traced.rle(int(row)) for row in rows),

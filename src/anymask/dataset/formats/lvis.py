@@ -10,12 +10,13 @@ Source: Gupta, Dollar and Girshick 2019 (LVIS), arXiv 1908.03195, section 3; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import urlparse
 
-from anymask.dataset.formats.coco import objects
+from anymask.dataset.formats.coco import CocoPicture, Json, objects, to_coco
 from anymask.dataset.formats.coco_file import CocoFile
 from anymask.errors import MaskError
 from anymask.masks.validate import shown
@@ -82,3 +83,42 @@ def _frequency(value: object, category: int) -> Frequency:
         if value == known:
             return known
     raise MaskError(f"category {category} has frequency {shown(value)}, expected one of {', '.join(FREQUENCIES)}")
+
+
+def to_lvis(pictures: Sequence[CocoPicture], categories: Mapping[int, str] | None = None) -> Json:
+    """The pictures as an LVIS v1 file: COCO's keys, `coco_url` for the file, masks as run lengths.
+
+    Nothing is known of categories that are not annotated in a picture, so both of its lists are empty. A category is
+    rare, common or frequent by the pictures of this file (1 to 10, 11 to 100, more). Crowds are left out.
+
+    Raises: MaskError as `to_coco`.
+    """
+    value = to_coco([_without_crowds(picture) for picture in pictures], categories)
+    seen: dict[int, set[int]] = {category["id"]: set() for category in value["categories"]}
+    masks = Counter(annotation["category_id"] for annotation in value["annotations"])
+    for annotation in value["annotations"]:
+        del annotation["iscrowd"]
+        seen[annotation["category_id"]].add(annotation["image_id"])
+    for image in value["images"]:
+        image |= {"coco_url": image["file_name"], "neg_category_ids": [], "not_exhaustive_category_ids": []}
+    for category in value["categories"]:
+        count = len(seen[category["id"]])
+        category |= {
+            "image_count": count,
+            "instance_count": masks[category["id"]],
+            "frequency": "r" if count <= 10 else "c" if count <= 100 else "f",
+            "synonyms": [category["name"]],
+            "synset": category["name"],
+            "def": "",
+        }
+    return value
+
+
+def _without_crowds(picture: CocoPicture) -> CocoPicture:
+    if not any(picture.is_crowd):
+        return picture
+    keep = [index for index, crowd in enumerate(picture.is_crowd) if not crowd]
+    ids = tuple(picture.category_ids[index] for index in keep) if picture.category_ids else ()
+    return CocoPicture(
+        image_id=picture.image_id, file_name=picture.file_name, masks=picture.masks.take(keep), category_ids=ids
+    )

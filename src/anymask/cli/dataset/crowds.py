@@ -1,4 +1,4 @@
-"""`anymask dataset`: making and looking after data on disk."""
+"""`anymask dataset crowds`: pictures of many small things, drawn."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import typer
 from anymask.cli import console
 from anymask.cli.options import JSON
 
-app = typer.Typer(help="Make and look after data on disk.", no_args_is_help=True)
 
-
-@app.command("crowds")
 def crowds(
     out: Annotated[Path, typer.Argument(metavar="FILE.tar", help="The shard to write.")],
     pictures: Annotated[int, typer.Option(help="How many pictures.", min=1)] = 600,

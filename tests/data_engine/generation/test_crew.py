@@ -1,0 +1,66 @@
+"""Real worker processes that die in different ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from anymask.data_engine.generation.crew import Job, device_of, prepare_process, run_local
+from anymask.data_engine.generation.manifest import FILE, Piece, open_manifest, write_manifest
+from anymask.data_engine.generation.pieces import PieceFacts
+from anymask.errors import RunError, WeightsError
+from tests.data_engine.generation.small_runs import small_config, write_pictures
+
+
+def prepare(tmp_path: Path, model: Path, **changes: object) -> tuple[Job, tuple[Piece, ...]]:
+    source = write_pictures(tmp_path / "photos", 4)
+    for name in ("pieces", "attempts"):
+        (tmp_path / "work" / name).mkdir(parents=True)
+    write_manifest(tmp_path / "work" / FILE, small_config(model, pictures_per_piece=2, **changes), [str(source)])
+    job = Job(work=tmp_path / "work", session="s", device="cpu", threads=1)
+    return job, open_manifest(tmp_path / "work" / FILE).pieces
+
+
+@pytest.mark.slow
+def test_every_piece_is_made_once_and_told(tmp_path: Path, small_model: Path) -> None:
+    job, pieces = prepare(tmp_path, small_model)
+    made: list[tuple[Piece, PieceFacts]] = []
+    run_local(job, pieces, 2, lambda piece, facts: made.append((piece, facts)), print, lambda: False)
+    assert sorted(piece.start for piece, _ in made) == [piece.start for piece in pieces]
+    assert all(piece.name == facts.piece for piece, facts in made)
+    assert len(list((job.work / "pieces").glob("*.tar"))) == 2
+
+
+@pytest.mark.slow
+def test_an_error_of_ours_in_a_worker_ends_the_run_with_its_words(tmp_path: Path, small_model: Path) -> None:
+    job, pieces = prepare(tmp_path, small_model, model_sha256="0" * 64)
+    with pytest.raises(WeightsError, match="the run was begun with 000000000000"):
+        run_local(job, pieces, 1, lambda *_: None, print, lambda: False)
+
+
+@pytest.mark.slow
+def test_workers_that_die_at_their_start_end_the_run(tmp_path: Path, small_model: Path) -> None:
+    job, pieces = prepare(tmp_path, small_model)
+    broken = Job(work=job.work, session="s", device="no such device", threads=1)
+    with pytest.raises((RunError, WeightsError)) as raised:
+        run_local(broken, pieces, 2, lambda *_: None, print, lambda: False)
+    assert "no such device" in str(raised.value) or "died at their start" in str(raised.value)
+
+
+def test_gpus_are_taken_in_turn_and_other_devices_as_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert [device_of("cuda", index) for index in range(4)] == ["cuda:0", "cuda:1", "cuda:2", "cuda:0"]
+    assert device_of("cuda:1", 5) == "cuda:1"
+    assert device_of("cpu", 5) == "cpu"
+
+
+def test_a_process_computes_with_the_threads_it_was_given() -> None:
+    before = torch.get_num_threads()
+    try:
+        prepare_process(1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(False)

@@ -109,18 +109,42 @@ def overall_recall(
 
     Raises: ConfigError for no picture.
     """
+    counts = recall_counts(pictures, limits)
+    return _intervals(lambda weights: _ratios(counts, weights), len(pictures), config)
+
+
+def recall_difference(
+    first: Sequence[PictureMatches], second: Sequence[PictureMatches], limits: Sequence[int], config: BootstrapConfig
+) -> list[Interval]:
+    """`overall_recall` of the first minus that of the second, of the same pictures in the same order: paired bootstrap.
+
+    Raises: ConfigError for no picture or another number of them.
+    """
+    if len(first) != len(second):
+        raise ConfigError(f"a paired difference needs the same pictures, got {len(first)} and {len(second)}")
+    a, b = recall_counts(first, limits), recall_counts(second, limits)
+    return _intervals(lambda weights: _ratios(a, weights) - _ratios(b, weights), len(first), config)
+
+
+def recall_counts(pictures: Sequence[PictureMatches], limits: Sequence[int]) -> tuple[Floats, Floats]:
+    """(K, P) masks found (the mean over thresholds) and (K, P) masks due, for each number of `overall_recall`.
+
+    Raises: ConfigError for no picture.
+    """
     found = tally(pictures)
     due = _sums_of_pictures(found.counted[:, None], found.truth_picture_of, found.pictures)[:, 0]  # (V, P)
     right = [
         _sums_of_pictures(found.hits & (found.ranks < limit), found.picture_of, found.pictures)[0] for limit in limits
     ]
     last = _sums_of_pictures(found.hits & (found.ranks < limits[-1]), found.picture_of, found.pictures)
-    numerators = [*(one.mean(axis=0) for one in right), *last[1:].mean(axis=1)]  # (P,) each, mean over thresholds
-    denominators = [due[0]] * len(right) + list(due[1:])
-    rows = np.array(numerators), np.array(denominators)
-    plain = _ratios(rows, np.ones((1, found.pictures)))[0]
-    blocks = [_ratios(rows, weights) for weights in draw_blocks(found.pictures, config)]
-    drawn = np.concatenate(blocks)
+    numerators = [*(one.mean(axis=0) for one in right), *last[1:].mean(axis=1)]
+    return np.array(numerators), np.array([due[0]] * len(right) + list(due[1:]))
+
+
+def _intervals(numbers: Callable[[Floats], Floats], pictures: int, config: BootstrapConfig) -> list[Interval]:
+    """Intervals of the K numbers that `numbers` gives for (R, P) weights, as (R, K)."""
+    plain = numbers(np.ones((1, pictures)))[0]
+    drawn = np.concatenate([numbers(weights) for weights in draw_blocks(pictures, config)])
     return [_interval(value, column, config) for value, column in zip(plain, drawn.T, strict=True)]
 
 

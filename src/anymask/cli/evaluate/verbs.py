@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from anymask.cli.evaluate import ambiguity, datasets, edges, instances, points, proposals
+from anymask.cli.evaluate import ambiguity, compare, datasets, edges, instances, points, proposals, text
 
 app = typer.Typer(
     help="Score models and baselines on labelled pictures.", no_args_is_help=True, rich_markup_mode="markdown"
@@ -20,5 +20,7 @@ app.command("points")(points.points)
 app.command("edges")(edges.edges)
 app.command("proposals")(proposals.proposals)
 app.command("instances")(instances.instances)
+app.command("text")(text.text)
 app.command("ambiguity")(ambiguity.ambiguity)
 app.command("datasets")(datasets.datasets)
+app.command("compare")(compare.compare)

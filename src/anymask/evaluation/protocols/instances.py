@@ -21,7 +21,7 @@ from anymask.evaluation.answering import Answered, Answerer, AnsweringConfig, Pi
 from anymask.evaluation.average import Tally, bootstrap, mean_of, precision_by_category, tally
 from anymask.evaluation.file_answers import FileAnswers
 from anymask.evaluation.matching import SIZES, MatchConfig, PictureAnswers, PictureTruth
-from anymask.evaluation.metrics import BootstrapConfig, Sample, mean_interval
+from anymask.evaluation.metrics import BootstrapConfig, Interval, Sample, mean_interval
 from anymask.evaluation.pictures import LabelledPicture, LabelledPictures
 from anymask.evaluation.scores import Score
 from anymask.images.load import LoadedImage
@@ -124,6 +124,26 @@ def numbers(
 ) -> list[float]:
     """The scores of one column, pictures weighted: those of `measures`."""
     return _numbers(tally(row.matches for row in rows), frequencies, weights)
+
+
+def difference(
+    config: InstancesConfig,
+    frequencies: dict[int, Frequency],
+    first: Sequence[PictureScore],
+    second: Sequence[PictureScore],
+) -> list[Interval]:
+    """The scores of the first column minus those of the second, of the same pictures in the same order, by paired
+    bootstrap: those of `measures`.
+
+    Raises: ConfigError for no picture.
+    """
+    a, b = (tally(row.matches for row in rows) for rows in (first, second))
+
+    def apart(weights: Floats | None) -> Floats:
+        left, right = (np.array(_numbers(one, frequencies, weights), np.float64) for one in (a, b))
+        return np.asarray(left - right)
+
+    return bootstrap(a, apart, config.bootstrap)
 
 
 def scores(

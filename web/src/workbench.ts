@@ -1,0 +1,236 @@
+/** One person's place of work: the editor with its log, its decoder, and the task at hand. */
+
+import { type Schemas, server, ServerError, take } from "./client";
+import { type Backend, Decoder, startWorker } from "./decoder";
+import { Editor } from "./editor";
+import { fetchAhead, fetchBytes, loadEmbedding, loadPixels, loadWork, modelInfoOf } from "./loading";
+import type { HeldLease, Log } from "./log";
+import { acceptDraft } from "./prompt";
+import { remoteBackend } from "./remote";
+import type { Means } from "./runtime";
+import { type Saving, Sync, type Wire } from "./sync";
+
+/** How far the model is with the open picture. */
+export type Readiness = "none" | "loading" | "waiting" | "ready" | "failed";
+
+/** What the page shows besides the editor's own state. */
+export interface Bench {
+  readonly task: Schemas["Task"] | null;
+  readonly saving: Saving;
+  readonly means: Means | null;
+  readonly readiness: Readiness;
+  /** A sentence about something that went wrong; empty when all is well. */
+  readonly trouble: string;
+}
+
+const wire: Wire = {
+  async send(imageId, lease, actions) {
+    const { data, error, response } = await server.POST("/api/v1/images/{image_id}/actions", {
+      params: { path: { image_id: imageId } },
+      body: { lease: lease === null ? null : { task_id: lease.task_id, token: lease.token }, actions: [...actions] },
+    });
+    if (data !== undefined) return data;
+    if ("results" in error) return error;
+    return take(Promise.resolve({ error, response }));
+  },
+  async lease(imageId) {
+    const task = await take(
+      server.POST("/api/v1/images/{image_id}/task", { params: { path: { image_id: imageId } }, body: { kind: "annotate" } }),
+    );
+    return { imageId, task_id: task.lease.task_id, token: task.lease.token };
+  },
+};
+
+export class Workbench {
+  readonly editor: Editor;
+  private readonly sync: Sync;
+  private decoder: Promise<Decoder> | null = null;
+  private opening = new AbortController();
+  private heartbeat: ReturnType<typeof setInterval> | null = null;
+  private bench: Bench = {
+    task: null,
+    saving: { state: "saved", pending: 0, message: "" },
+    means: null,
+    readiness: "none",
+    trouble: "",
+  };
+  private readonly listeners = new Set<() => void>();
+  private readonly onOnline = (): void => {
+    this.sync.kick();
+  };
+  private pixels: ImageBitmap | null = null;
+  private onPixels: ((pixels: ImageBitmap) => void) | null = null;
+
+  constructor(
+    private readonly log: Log,
+    private readonly model: Schemas["Model"],
+    private readonly personId: number,
+    private readonly onSignedOut: () => void,
+  ) {
+    this.sync = new Sync(
+      log,
+      wire,
+      personId,
+      (saving) => {
+        if (saving.state === "signed-out" && this.bench.saving.state !== "signed-out") this.onSignedOut();
+        this.say({ saving });
+      },
+      () => void this.editor.reloadConflicts(),
+    );
+    this.editor = new Editor({
+      log,
+      personId,
+      onSaved: () => {
+        this.sync.kick();
+      },
+    });
+  }
+
+  /** What waits from before is sent; ended by `stop`, and begun again by another call. */
+  start(): void {
+    globalThis.addEventListener("online", this.onOnline);
+    this.sync.start();
+  }
+
+  /** Pictures are drawn by `onPixels` from now on, the open one too; by nobody with null. */
+  showPixels(onPixels: ((pixels: ImageBitmap) => void) | null): void {
+    this.onPixels = onPixels;
+    if (this.pixels !== null) onPixels?.(this.pixels);
+  }
+
+  readonly getSnapshot = (): Bench => this.bench;
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** Sends what waits, for example after signing in again. */
+  send(): void {
+    this.sync.kick();
+  }
+
+  /** Work on the picture of `task` begins. */
+  async open(task: Schemas["Task"], idleMs: number): Promise<void> {
+    this.opening.abort();
+    this.opening = new AbortController();
+    const { signal } = this.opening;
+    const isOver = (): boolean => signal.aborted;
+    const { image, lease } = task;
+    this.editor.setDecoder(null);
+    this.say({ task, readiness: "loading", trouble: "" });
+    const held: HeldLease = { imageId: image.id, task_id: lease.task_id, token: lease.token };
+    await this.log.keepLease(held);
+    const [pixels, opened] = await Promise.all([loadPixels(image, signal), loadWork(image, this.log, this.personId)]);
+    if (isOver()) return;
+    this.pixels?.close();
+    this.pixels = pixels;
+    this.onPixels?.(pixels);
+    this.editor.open(opened, idleMs);
+    await this.editor.reloadConflicts();
+    this.beat(task);
+    this.sync.kick();
+    await this.ready(image, signal);
+    if (!isOver()) fetchAhead(task.upcoming);
+  }
+
+  /** The object in progress is kept, everything is sent, and the task ends. */
+  async finish(): Promise<void> {
+    this.editor.act("Keep object", acceptDraft);
+    await this.end(async (task, token) =>
+      take(server.POST("/api/v1/tasks/{task_id}/finish", { params: { path: { task_id: task } }, body: { token } })),
+    );
+  }
+
+  async skip(reason: string): Promise<void> {
+    await this.end(async (task, token) =>
+      take(server.POST("/api/v1/tasks/{task_id}/skip", { params: { path: { task_id: task } }, body: { token, reason } })),
+    );
+  }
+
+  stop(): void {
+    this.opening.abort();
+    this.sync.stop();
+    globalThis.removeEventListener("online", this.onOnline);
+    if (this.heartbeat !== null) clearInterval(this.heartbeat);
+    void this.decoder?.then((decoder) => {
+      decoder.close();
+    });
+    this.decoder = null;
+  }
+
+  private async end(how: (taskId: number, token: number) => Promise<unknown>): Promise<void> {
+    const { task } = this.bench;
+    if (task === null) return;
+    await this.editor.saved;
+    const saving = await this.sync.settled();
+    if (saving.state !== "saved") {
+      throw new ServerError(`Not everything is saved yet: ${saving.message} Try again then.`, 0, "unsaved");
+    }
+    const lease = await this.log.lease(task.image.id);
+    await how(lease?.task_id ?? task.lease.task_id, lease?.token ?? task.lease.token);
+    this.say({ task: null });
+  }
+
+  /** The embedding is fetched and given to the decoder. */
+  private async ready(image: Schemas["Image"], signal: AbortSignal): Promise<void> {
+    try {
+      const [decoder, embedding] = await Promise.all([
+        this.startDecoder(),
+        loadEmbedding(image, signal, () => {
+          this.say({ readiness: "waiting" });
+        }),
+      ]);
+      if (signal.aborted) return;
+      await decoder.open(image.id, embedding);
+      this.editor.setDecoder(decoder);
+      this.say({ readiness: "ready" });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.say({ readiness: "failed", trouble: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  private startDecoder(): Promise<Decoder> {
+    this.decoder ??= this.makeDecoder();
+    return this.decoder;
+  }
+
+  private async makeDecoder(): Promise<Decoder> {
+    const model = modelInfoOf(this.model);
+    const { backend, means } = await startWorker(model, await fetchBytes(this.model.decoder_url));
+    const remote = (note: string): Backend => {
+      const answering = remoteBackend(note);
+      answering.openImage(this.bench.task?.image.id ?? 0);
+      return answering;
+    };
+    return new Decoder(
+      backend ?? remote(means.note),
+      model,
+      (reason) => remote(`Decoding on the server: ${reason}.`),
+      (now) => {
+        this.say({ means: now });
+      },
+    );
+  }
+
+  /** The server is told now and then that somebody is still here. */
+  private beat(task: Schemas["Task"]): void {
+    if (this.heartbeat !== null) clearInterval(this.heartbeat);
+    this.heartbeat = setInterval(
+      () => void this.beatOnce(task.image.id),
+      Math.max(5, task.lease.lease_s / 3) * 1000,
+    );
+  }
+
+  private async beatOnce(imageId: number): Promise<void> {
+    const lease = await this.log.lease(imageId);
+    if (lease === null) return;
+    const path = { task_id: lease.task_id };
+    await server.POST("/api/v1/tasks/{task_id}/heartbeat", { params: { path }, body: { token: lease.token } }).catch(() => undefined);
+  }
+
+  private say(change: Partial<Bench>): void {
+    this.bench = { ...this.bench, ...change };
+    for (const listener of this.listeners) listener();
+  }
+}

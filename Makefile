@@ -12,10 +12,14 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help venv demo lint check test soak web postgres docs clean
+WEB_READY := web/node_modules/.ready
+TOOL := src/anymask/server/static/index.html
+WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) web/index.html web/vite.config.ts web/openapi.json
+
+.PHONY: help venv demo lint check test soak web web-check chromium postgres docs clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
 
 venv: $(READY)  ## .venv with the package (editable) and everything that development needs
 
@@ -38,19 +42,34 @@ lint: $(READY)  ## ruff, mypy --strict, the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint  ## the quick tier: lint, then every test that is not marked slow
+check: lint web-check  ## the quick tier: lint, then every test that is not marked slow; those of web/ when Node.js is there
 	$(PYTEST) -m "not slow"
 
-test: lint  ## everything: lint, then every test
+test: lint web-check $(TOOL) chromium  ## everything: lint, then every test, those in a browser too
 	$(PYTEST)
 
 soak: $(READY)  ## the full size of one row of the fault table: make soak ROW=1
 	@test -n "$(ROW)" || { echo "name a row: make soak ROW=1"; $(BIN)/python -m soak.run --list; exit 2; }
 	$(BIN)/python -m soak.run $(ROW)
 
-web:  ## the browser tool (not written yet)
-	@test -f web/package.json || { echo "web/ does not exist yet: the annotation tool comes later (see docs/paper_map.md)"; exit 2; }
-	cd web && npm ci && npm run build
+web: $(TOOL)  ## the annotation tool, built into the package (Node.js 20 with npm 11)
+
+$(WEB_READY): web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer with npm 11 to build the annotation tool"; exit 1; }
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(TOOL): $(WEB_READY) $(WEB_SOURCES)
+	cd web && npm run build
+	@touch $@
+
+web-check:  ## of web/: types, lint, tests, and whether its types are the server's; left out where there is no npm
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(WEB_READY) && cd web && npm run lint && npm test; \
+	elif test -n "$${CI:-}"; then echo "npm is missing: CI checks web/; install Node.js 20 with npm 11"; exit 1; \
+	else echo "npm is missing: web/ is not checked"; fi
+
+chromium:  ## Debian's Chromium, for the tests in a browser
+	@command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
 
 postgres:  ## PostgreSQL of Debian's packages, for the tests that also run on it
 	apt-get install --yes --no-install-recommends postgresql
@@ -59,4 +78,4 @@ docs: $(READY)  ## docs/reference/ from the docstrings
 	$(BIN)/python docs/build_reference.py
 
 clean:  ## what the targets above wrote, but not .venv
-	rm -rf demo_output build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache src/anymask.egg-info
+	rm -rf demo_output build dist web/node_modules src/anymask/server/static .pytest_cache .mypy_cache .ruff_cache .import_linter_cache src/anymask.egg-info

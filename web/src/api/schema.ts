@@ -61,7 +61,7 @@ export interface paths {
         };
         /**
          * List People
-         * @description Everybody, by name; members of projects are among them.
+         * @description Everybody, by name.
          */
         get: operations["list_people"];
         put?: never;
@@ -324,8 +324,8 @@ export interface paths {
          * @description All maps of the picture's embedding in float16, as a safetensors file, compressed on the way.
          *
          *     Its metadata say `image_sha256`, `model_sha256`, `original_height`, `original_width`, `resized_height`,
-         *     `resized_width`, `input_size`. Not ready: status 503 with Retry-After, after `wait_s` seconds, and the picture goes to
-         *     the head of the worker's queue. `model` other than the server's: 409.
+         *     `resized_width`, `input_size`. Not ready: status 503 with Retry-After, after `wait_s` seconds, and the picture goes
+         *     to the head of the worker's queue. `model` other than the server's: 409.
          */
         get: operations["get_embedding"];
         put?: never;
@@ -1137,7 +1137,7 @@ export interface components {
         };
         /**
          * Lease
-         * @description A picture is one person's for a while. A later lease of the same task has a higher token; older ones are refused.
+         * @description A picture is one person's for a while. A later lease of the same task has a higher token; older are refused.
          */
         Lease: {
             /** Task Id */
@@ -1358,7 +1358,7 @@ export interface components {
         Origin: "person" | "model" | "import";
         /**
          * Outcome
-         * @description `repeated`: this key was applied before, nothing was done now. `not_tried`: an earlier action stopped the batch.
+         * @description `repeated`: this key was applied before, nothing was done now. `not_tried`: an earlier one stopped the batch.
          * @enum {string}
          */
         Outcome: "applied" | "repeated" | "conflict" | "refused" | "not_tried";
@@ -1382,7 +1382,7 @@ export interface components {
         };
         /**
          * PersonChange
-         * @description What to change of a person; what is left out stays. Ends all of their sessions when password or activity change.
+         * @description What to change of a person; what is left out stays. A new password, or inactivity, ends their sessions.
          */
         PersonChange: {
             role?: components["schemas"]["Role"] | null;

@@ -10,7 +10,10 @@ import pytest
 import torch
 
 from anymask.cli.main import main
+from anymask.cli.options import Dtype
+from anymask.cli.train import _Changes
 from anymask.model.weights import load
+from anymask.recipes import recipe
 from anymask.training.promptable import Trainer
 from tests.training.drawn import draw_set
 
@@ -197,3 +200,17 @@ def test_a_run_goes_on_from_weights_alone_at_a_step(train: Train, place: Path) -
     code, _, said = train("--data", "data", "--from", "tiny", "--steps", 5, "--step", 5, "--out", "never")
     assert code > 0
     assert "first_step" in said
+
+
+def test_arithmetic_and_compilation_are_written_down_for_those_who_go_on() -> None:
+    config = _Changes(precision=Dtype.BFLOAT16, compiled=True).apply(recipe("tiny"))
+    assert (config.precision, config.compile) == ("bfloat16", True)
+    same = _Changes().apply(recipe("vit_b"))
+    assert (same.precision, same.compile) == ("bfloat16", False)
+    assert _Changes(precision=Dtype.FLOAT32).apply(recipe("vit_b")).precision == "float32"
+
+
+def test_half_precision_that_cannot_hold_gradients_is_refused(train: Train) -> None:
+    code, _, error = train("data", "--out", "half", "--precision", "float16")
+    assert code != 0
+    assert "float32 or bfloat16" in error

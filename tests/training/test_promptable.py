@@ -153,3 +153,14 @@ def test_an_encoder_that_does_not_learn_drops_no_path(tmp_path: Path) -> None:
     first, second = (trainer._embed(samples).main for _ in range(2))
     trainer.close()
     assert torch.equal(first, second)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of what torch's own compiler imports
+def test_a_compiled_encoder_learns_the_same(tmp_path: Path) -> None:
+    config = small_run()
+    plain = gradients_after_one_step(tmp_path / "plain", config)
+    compiled = gradients_after_one_step(tmp_path / "compiled", replace(config, compile=True))
+    assert compiled.keys() == plain.keys()
+    for name, gradient in plain.items():
+        assert torch.allclose(compiled[name], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max() + 1)), name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,7 @@ from anymask.cli.options import (
     STEPS,
     TENSORBOARD,
     VALIDATE,
+    Dtype,
     expand_paths,
     load_model,
 )
@@ -94,6 +95,16 @@ def train(
     workers: Annotated[
         int | None, typer.Option(help="Threads that make samples.", show_default="the recipe's", min=1)
     ] = None,
+    precision: Annotated[
+        Dtype | None,
+        typer.Option(
+            help="Arithmetic of the forward pass, float32 or bfloat16 (for GPUs that have it).",
+            show_default="the recipe's",
+        ),
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the image encoder: a slow start, faster steps on a GPU.")
+    ] = False,
     validate: VALIDATE = None,
     resume: RESUME = None,
     tensorboard: TENSORBOARD = False,
@@ -119,6 +130,7 @@ def train(
     anymask train --data 'train-*.tar' --recipe small_vit --from runs/mae/model.safetensors --out runs/vit
     anymask train --resume runs/tiny
     anymask train --data 'train-*.tar' --from rescued.safetensors --step 3000 --out runs/rest
+    anymask train --data 'train-*.tar' --device cuda --precision bfloat16 --compile --workers 8 --out runs/gpu
     torchrun --nproc-per-node 2 -m anymask train --data 'train-*.tar' --out runs/tiny
     ```
     """
@@ -128,7 +140,14 @@ def train(
     from anymask.training.promptable import TrainConfig, Trainer
 
     changes = _Changes(
-        steps=steps, step=step, seed=seed, exclude=tuple(exclude or ()), weights=tuple(weight or ()), workers=workers
+        steps=steps,
+        step=step,
+        seed=seed,
+        exclude=tuple(exclude or ()),
+        weights=tuple(weight or ()),
+        workers=workers,
+        precision=precision,
+        compiled=compiled,
     )
     data = [*(pictures or []), *(data or [])]
     if resume is not None and (any((data, out, recipe, start, validate)) or changes != _Changes()):
@@ -171,15 +190,22 @@ class _Changes:
     weights: tuple[str, ...] = ()
     """As given: SET=W."""
     workers: int | None = None
+    precision: Dtype | None = None
+    compiled: bool = False
 
     def apply(self, config: TrainConfig) -> TrainConfig:
         weights = tuple(map(_set_weight, self.weights))
+        if self.precision is Dtype.FLOAT16:
+            raise ConfigError("--precision float16 is for inference; train in float32 or bfloat16")
+        precision: Literal["float32", "bfloat16"] = "bfloat16" if self.precision is Dtype.BFLOAT16 else "float32"
         return replace(
             config,
             steps=self.steps or config.steps,
             first_step=self.step or config.first_step,
             seed=config.seed if self.seed is None else self.seed,
             exclude_sets=(*config.exclude_sets, *self.exclude),
+            precision=config.precision if self.precision is None else precision,
+            compile=self.compiled or config.compile,
             data=replace(
                 config.data,
                 weights=weights or config.data.weights,

@@ -80,6 +80,8 @@ class TrainConfig:
     """AdamW and its schedule."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the forward pass; bfloat16 by autocast, weights stay float32."""
+    compile: bool = False
+    """Compile the image encoder (torch.compile): minutes at the start of every phase, then faster steps on a GPU."""
     learn: Learn = "all"
     """Which weights learn; see `anymask.training.learning.Learn`."""
     lora_rank: int = 0
@@ -136,6 +138,8 @@ class Trainer(Loop[Sam]):
         if config.lora_rank:
             add_lora(model.image_encoder, config.lora_rank)
         super().__init__(config, model, run, group)
+        if config.compile:
+            model.image_encoder.compile()  # in place: names of weights stay as they are
         self.config = config
         self.batches = Batches(records, config.data, pictures=config.pictures, seed=config.seed, group=self.group)
         self.skipped["pictures_without_a_mask"] = 0

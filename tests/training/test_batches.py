@@ -92,7 +92,7 @@ def test_as_many_steps_are_made_ahead_as_asked_for(ahead: int) -> None:
     records = Watched(20)
     batches = Batches(records, DataConfig(ahead=ahead), pictures=2, seed=0)
     batches.get(0, 64, 2, (1, 64, 2))
-    wait([future for futures in batches._ahead.values() for future in futures])
+    wait(batches._ahead._begun.values())
     assert records.reads == 2 * (1 + ahead)
     batches.get(1, 64, 2, None)  # the last step: nothing is made beyond it
     assert records.reads == 2 * (1 + max(ahead, 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +13,7 @@ from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
 from anymask.images.augment import View, ViewConfig, random_view
 from anymask.images.paste import paste_regions
+from anymask.training.ahead import Ahead
 from anymask.training.group import Group
 from anymask.training.mixture import SetWeight, mix_sets
 
@@ -124,8 +124,7 @@ class Batches:
         self.places = (group or Group()).share(pictures)
         names = _set_names(records) if config.weights else [""] * len(records)
         self.mixture = mix_sets(names, config.weights, seed)
-        self._ahead: dict[StepKey, list[Future[Made]]] = {}
-        self._workers = ThreadPoolExecutor(config.workers, thread_name_prefix="batches")
+        self._ahead = Ahead[tuple[int, StepKey], Made](lambda key: self._sample(key[0], *key[1]), config.workers)
 
     def position(self, step: int, item: int) -> int:
         """Index of the record that `step` sees as its `item`-th."""
@@ -149,16 +148,13 @@ class Batches:
         The steps after `following` are begun too, as many as `ahead` says, at the same size and masks; where these
         change, what was begun is dropped and made anew.
         """
-        wanted = [(step, size, masks)]
-        if following is not None:
-            wanted += [(following[0] + later, following[1], following[2]) for later in range(self.config.ahead)]
-        for key in [key for key in self._ahead if key not in wanted]:
-            for future in self._ahead.pop(key):
-                future.cancel()
-        for key in wanted:
-            if key not in self._ahead:
-                self._ahead[key] = [self._workers.submit(self._sample, item, *key) for item in self.places]
-        return self._collect([future.result() for future in self._ahead.pop(wanted[0])])
+        later = [] if following is None else [(following[0] + n, *following[1:]) for n in range(self.config.ahead)]
+        return self._collect(
+            self._ahead.get(
+                [(item, (step, size, masks)) for item in self.places],
+                [(item, key) for key in later for item in self.places],
+            )
+        )
 
     def _sample(self, item: int, step: int, size: int, masks: int) -> Made:
         """The `item`-th sample of a step."""
@@ -176,7 +172,7 @@ class Batches:
 
     def close(self) -> None:
         """Stop the workers; what they have begun is finished, the rest is dropped."""
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._ahead.close()
 
 
 def draw_sample(

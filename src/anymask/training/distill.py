@@ -191,7 +191,7 @@ class Distiller(Loop[Sam]):
         return View(record.name, pixels, content_hw, clicks[:, None])
 
     def learn_from(self, step: int) -> Share:
-        views = self._ahead.get(step, step + 1 if step + 1 < self.config.steps else None)
+        (views,) = self._ahead.get([step], [step + 1] if step + 1 < self.config.steps else [])
         losses: list[float] = []
         self._seen = _Seen(views, [], None)
         for view in views:

@@ -299,7 +299,7 @@ class Pretrainer(Loop[MaskedAutoencoder]):
         return Views(tuple(names), np.stack(pixels), np.stack(hidden))
 
     def learn_from(self, step: int) -> Share:
-        views = self._ahead.get(step, step + 1 if step + 1 < self.config.steps else None)
+        (views,) = self._ahead.get([step], [step + 1] if step + 1 < self.config.steps else [])
         losses: list[float] = []
         self._seen = None
         for part in views.split(self.config.pictures_at_once):

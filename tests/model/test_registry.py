@@ -25,5 +25,5 @@ def test_entries_are_found_by_name() -> None:
 
 
 def test_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(WeightsError, match=r"'vit_x'; known are tiny, vit_b, vit_l, vit_h"):
+    with pytest.raises(WeightsError, match=r"'vit_x'; known are tiny, tiny_loop_start, vit_b, vit_l, vit_h"):
         entry_named("vit_x")

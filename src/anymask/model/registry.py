@@ -58,6 +58,23 @@ _ENTRIES = (
         ),
     ),
     WeightsEntry(
+        name="tiny_loop_start",
+        file_name="tiny_loop_start.safetensors",
+        licence="research use; see weights/tiny_loop_start.md in the package",
+        source="trained by anymask, short, without car_parts, facades and bsds500",
+        trained_on=(
+            "animals7",
+            "ccp",
+            "coco_person1",
+            "food_plates",
+            "msrc21",
+            "voc07_instances",
+            "voc12aug_a",
+            "voc12aug_b",
+            "voc12aug_c",
+        ),
+    ),
+    WeightsEntry(
         name="vit_b",
         file_name="sam_vit_b_01ec64.pth",
         licence="Apache-2.0",

@@ -35,9 +35,10 @@ def small_vit(steps: int = 4000) -> TrainConfig:
             input_size=256,
         ),
         phases=(
-            # Class-balanced first, as in `tiny`.
-            Phase(until=0.10, masks=8, mask_loss="balanced", clicks=1),
-            Phase(until=0.60, masks=8, mask_loss="normalised", clicks=1),
+            # Class-balanced for longer than `tiny`, which begins with ImageNet features: without it an encoder that
+            # knows nothing yet of masks sits on the all-background plateau.
+            Phase(until=0.60, masks=8, mask_loss="balanced", clicks=1),
+            Phase(until=0.80, masks=8, mask_loss="normalised", clicks=1),
             Phase(until=1.0, masks=8, mask_loss="normalised", clicks=2),
         ),
         data=replace(base.data, view=view),

@@ -323,17 +323,23 @@ class Pretrainer(Loop[MaskedAutoencoder]):
         return {}
 
     def draw(self, path: Path) -> None:
-        """Write what the last step saw and filled in; a hidden patch's own mean and deviation, which the loss takes
-        out, are put back."""
+        """Write what the last step saw and filled in."""
         if self._seen is None:
             return
         views, predicted = self._seen
-        true = to_patches(self._images(views)[:_SHOWN])
-        mean, deviation = patch_statistics(true)
-        filled = torch.where(
-            torch.from_numpy(views.hidden[:_SHOWN, :, None]).to(true.device), predicted * deviation + mean, true
-        )
-        pixels = from_patches(filled) * self.model.pixel_std + self.model.pixel_mean
-        answers = pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        shown = [Reconstruction(*one) for one in zip(views.names, views.pixels, views.hidden, answers, strict=False)]
-        draw_reconstructions(path, shown)
+        draw_reconstructions(path, fill_in(self.model, views, predicted))
+
+
+def fill_in(model: MaskedAutoencoder, views: Views, predicted: Tensor) -> list[Reconstruction]:
+    """The first of the views as they were seen and as `predicted` (B or fewer, N, 768) fills them in, for people.
+
+    A hidden patch's own mean and deviation, which the loss takes out, are put back.
+    """
+    count = len(predicted)
+    true = to_patches(model.normalise(torch.from_numpy(views.pixels[:count]).permute(0, 3, 1, 2)))
+    mean, deviation = patch_statistics(true)
+    hidden = torch.from_numpy(views.hidden[:count, :, None]).to(true.device)
+    filled = torch.where(hidden, predicted * deviation + mean, true)
+    pixels = from_patches(filled) * model.pixel_std + model.pixel_mean
+    answers = pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return [Reconstruction(*one) for one in zip(views.names, views.pixels, views.hidden, answers, strict=False)]

@@ -1,10 +1,17 @@
 """The embedded model's recipes."""
 
+from anymask.model.registry import entry_named
 from anymask.recipes import recipe
 
 
 def test_the_start_of_the_loop_leaves_out_the_loops_pool() -> None:
     assert set(recipe("tiny_loop_start").exclude_sets) == {"car_parts", "facades", "bsds500"}
+
+
+def test_the_shipped_start_says_that_it_has_not_seen_the_pool() -> None:
+    whole, start = (set(entry_named(name).trained_on or ()) for name in ("tiny", "tiny_loop_start"))
+    assert whole - start == set(recipe("tiny_loop_start").exclude_sets)
+    assert start < whole
 
 
 def test_later_stages_learn_less_than_the_first() -> None:

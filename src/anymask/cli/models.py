@@ -94,6 +94,6 @@ def _state(entry: WeightsEntry, path: Path, *, verify: bool) -> str:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         size = "" if row["size_bytes"] is None else f"{row['size_bytes'] / 1e6:,.0f} MB"
-        console.say(f"{row['name']:<8}{size:>10}  {row['state']:<16}{row['licence']}")
+        console.say(f"{row['name']:<17}{size:>10}  {row['state']:<16}{row['licence']}")
         for name in ("source", "path", "sha256"):
             console.say(f"{'':<8}{name}: {row[name] or 'unknown'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from soak import bombs, fuzz_rle, generation
+from soak import bombs, fuzz_rle, generation, server_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +19,14 @@ class Row:
     full_size: Callable[[], bool] | None = None
     """What runs here beyond the tests; None when the tests already are the full size."""
 
+
+def _poison() -> bool:
+    """Both kinds of worker."""
+    return generation.requeued() and server_rows.poison()
+
+
+LOAD = 100
+"""Not a row of the table, but the figures below it."""
 
 ROWS: dict[int, Row] = {
     1: Row(fault="malformed run lengths", tests=("tests/masks/test_rle.py",), full_size=fuzz_rle.run),
@@ -73,8 +81,13 @@ ROWS: dict[int, Row] = {
     ),
     13: Row(
         fault="a worker killed, a picture that kills every worker",
-        tests=("tests/data_engine/test_automatic.py", "tests/data_engine/generation"),
-        full_size=generation.requeued,
+        tests=(
+            "tests/data_engine/test_automatic.py",
+            "tests/data_engine/generation",
+            "tests/data_engine/test_jobs.py",
+            "tests/data_engine/test_worker.py",
+        ),
+        full_size=_poison,
     ),
     15: Row(
         fault="NaN loss, empty and one-pixel masks",
@@ -82,10 +95,58 @@ ROWS: dict[int, Row] = {
     ),
     16: Row(
         fault="an embedding of another model or picture",
-        tests=("tests/predict/test_embeddings.py", "tests/predict/test_predictor.py"),
+        tests=(
+            "tests/predict/test_embeddings.py",
+            "tests/predict/test_predictor.py",
+            "tests/data_engine/test_embedding.py",
+            "tests/server/test_embeddings.py",
+        ),
     ),
     31: Row(
         fault="the face detector is missing or fails",
         tests=("tests/data_engine/test_release.py", "tests/data_engine/test_privacy.py"),
     ),
+    17: Row(
+        fault="the server killed before, in and after a commit",
+        tests=("tests/data_engine/test_store.py",),
+        full_size=server_rows.kills,
+    ),
+    18: Row(
+        fault="a save sent ten times, two writers of one mask",
+        tests=("tests/data_engine/test_assisted.py",),
+        full_size=server_rows.two_sides,
+    ),
+    19: Row(
+        fault="100 clients for 50 tasks, leases that end, clocks that jump",
+        tests=("tests/data_engine/test_queue.py",),
+        full_size=server_rows.queue,
+    ),
+    24: Row(
+        fault="scripts in names and labels",
+        tests=("tests/server/test_guard.py", "tests/server/routes/test_images.py"),
+    ),
+    25: Row(fault="addresses given to the server", tests=("tests/data_engine/test_imports.py",)),
+    26: Row(fault="every route, role and owner", tests=("tests/server/test_rules.py",)),
+    27: Row(
+        fault="other sites, fixed and ended sessions, guessed passwords",
+        tests=("tests/server/test_deps.py", "tests/server/routes/test_session.py", "tests/data_engine/test_people.py"),
+    ),
+    28: Row(
+        fault="listening beyond this machine without a password or secret",
+        tests=("tests/cli/test_serve.py", "tests/server/test_config.py"),
+    ),
+    29: Row(
+        fault="bodies too large, too many, too slow",
+        tests=("tests/server/test_guard.py",),
+        full_size=server_rows.bodies,
+    ),
+    30: Row(
+        fault="migrations killed, PostgreSQL restarted under load",
+        tests=("tests/data_engine/migrations/test_upgrading.py",),
+        full_size=server_rows.migrations,
+    ),
+    32: Row(
+        fault="random requests of every route", tests=("tests/server/test_problems.py",), full_size=server_rows.fuzz
+    ),
+    LOAD: Row(fault="the load to hold", tests=("tests/data_engine/test_assisted.py",), full_size=server_rows.load),
 }

@@ -20,3 +20,23 @@ CI_KILL_POINTS = 5
 """Row 12 in `make test`."""
 REQUEUE_S = 60
 """Row 13: how soon the pictures of a worker that died must be given out again."""
+SERVER_KILLS_CI, SERVER_KILLS = 5, 200
+"""Row 17: moments at which the server is killed while it saves."""
+QUEUE_ROUNDS_CI, QUEUE_ROUNDS = 3, 1000
+"""Row 19: rounds of 100 clients that ask for the next of 50 tasks."""
+QUEUE_CLIENTS, QUEUE_TASKS = 100, 50
+"""Row 19."""
+MIGRATION_KILLS_CI, MIGRATION_KILLS = 5, 50
+"""Row 30: moments at which a migration is killed."""
+RESTARTS_CI, RESTARTS = 1, 5
+"""Row 30: restarts of PostgreSQL under load."""
+API_FUZZ_S_CI, API_FUZZ_S = 20, 300
+"""Row 32: seconds of random requests made from the description."""
+LOAD_S_CI, LOAD_S = 10, 60
+"""Load: seconds of it."""
+LOAD_SQLITE, LOAD_POSTGRES = (50, 40), (200, 200)
+"""Load: annotators and writes a second on this machine, with the 99th percentile below LOAD_P99_MS."""
+LOAD_CI = (10, 20)
+"""Load: the same in `make test`, where no time is asserted, only that nothing is lost."""
+LOAD_P99_MS = 250
+"""Load: milliseconds to an acknowledged save."""

@@ -65,15 +65,16 @@ def list_masks(image_id: Id, served: Served, with_deleted: bool = False) -> Mask
         }
     },
 )
-def apply_actions(image_id: Id, given: ActionBatch, asker: Asker, served: Served, response: Response) -> BatchResult:
+def apply_actions(image_id: Id, given: ActionBatch, asker: Asker, served: Served) -> Response:
     """Apply actions in order, each once. What is acknowledged is on disk."""
     image = served.database.read(lambda session: pictures.get_picture(session, image_id))
     changes = [change_of(action, (image.height, image.width)) for action in given.actions]
     lease, now = _lease(given.lease), served.database.clock()
     answer = served.database.write(lambda session: assisted.apply(session, asker, image_id, lease, changes, now))
-    if any(result.outcome in ("conflict", "refused") for result in answer.results):
-        response.status_code = 409
-    return batch_of(answer, given.actions)
+    stopped = any(result.outcome in ("conflict", "refused") for result in answer.results)
+    # Written here: FastAPI would check a second time what was just made, and saves are many.
+    body = batch_of(answer, given.actions).model_dump_json()
+    return Response(body, 409 if stopped else 200, media_type="application/json")
 
 
 @routes.add("GET", "/masks/{mask_id}/versions", Access.MEMBER)

@@ -1,0 +1,158 @@
+"""The rows of the annotation server at their full size, on SQLite and, where it is installed, on PostgreSQL.
+
+Sizes are those of `sizes.py`; ANYMASK_SOAK_SHARE=0.1 runs a tenth, and the printed line says how much was run. Rows of
+many rounds note how far they came in `.cache/soak`, and go on there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from soak import api_fuzz, server_faults, sizes
+from tests.cli.small_model import write_small_model
+from tests.integration.team import Team, make_team
+from tests.services.postgres import Postgres, find_programs
+
+_NOTES = Path(__file__).parents[1] / ".cache" / "soak"
+_ROUNDS_AT_ONCE = 10
+
+
+def kills() -> bool:
+    """Row 17."""
+    return _in_parts(
+        "17", sizes.SERVER_KILLS, lambda p, n: server_faults.kill_server(p.team(), p.model, p.cache, kills=n)
+    )
+
+
+def two_sides() -> bool:
+    """Row 18."""
+    return _each(lambda place: server_faults.write_from_two_sides(place.team(), place.model, place.cache, rounds=50))
+
+
+def queue() -> bool:
+    """Row 19."""
+
+    def run(place: Place, rounds: int) -> str:
+        team = place.team(annotators=sizes.QUEUE_CLIENTS, images=sizes.QUEUE_TASKS)
+        return server_faults.lease_queue(team, place.model, place.cache, rounds=rounds, clients=sizes.QUEUE_CLIENTS)
+
+    return _in_parts("19", sizes.QUEUE_ROUNDS, run, at_once=100)
+
+
+def poison() -> bool:
+    """Row 13: three workers, one after the other."""
+    return _each(lambda place: server_faults.poison(place.team(images=2), place.model, place.cache, kills=3))
+
+
+def bodies() -> bool:
+    """Row 29."""
+    return _each(lambda place: server_faults.slow_bodies(place.team(), place.model, place.cache, connections=50))
+
+
+def migrations() -> bool:
+    """Row 30: migrations on both, restarts of a PostgreSQL that waits for the disk."""
+    holds = _each(lambda place: server_faults.kill_migrations(place.url(), kills=_share(sizes.MIGRATION_KILLS)))
+    with _places() as places:
+        for place in places:
+            if place.postgres is not None:
+                team = place.team(images=5)
+                seen = server_faults.restart_postgres(
+                    team, place.postgres, place.model, place.cache, restarts=_share(sizes.RESTARTS)
+                )
+                print(f"{place.name}: {seen}", flush=True)
+    return holds
+
+
+def fuzz() -> bool:
+    """Row 32."""
+    seconds = _share(sizes.API_FUZZ_S)
+    return _each(lambda place: api_fuzz.run(place.team(), place.model, place.cache, seconds=seconds))
+
+
+def load() -> bool:
+    """The load figures: nothing is lost, and the 99th percentile holds."""
+    figures = {"SQLite": sizes.LOAD_SQLITE, "PostgreSQL": sizes.LOAD_POSTGRES}
+    holds = True
+    with _places() as places:
+        for place in places:
+            annotators, writes = figures[place.name]
+            result, seen = server_faults.check_load(
+                place.team(images=annotators),
+                place.model,
+                place.cache,
+                annotators=annotators,
+                writes_a_second=writes,
+                seconds=_share(sizes.LOAD_S),
+            )
+            print(f"{place.name}: {seen}", flush=True)
+            holds &= result.p99_ms < sizes.LOAD_P99_MS
+    return holds
+
+
+class Place:
+    """One kind of database, and what servers need."""
+
+    def __init__(self, name: str, folder: Path, model: Path, cache: Path, postgres: Postgres | None) -> None:
+        self.name, self.folder, self.model, self.cache, self.postgres = name, folder, model, cache, postgres
+        self._made = 0
+
+    def url(self) -> str:
+        """The address of a new database."""
+        if self.postgres is not None:
+            return self.postgres.url(self.postgres.make_database())
+        self._made += 1
+        return f"sqlite:///{self.folder / f'{self._made}.db'}"
+
+    def team(self, *, annotators: int = 1, images: int = 3) -> Team:
+        """A new one."""
+        url = self.url()
+        return make_team(url, Path(tempfile.mkdtemp(dir=self.folder)), annotators=annotators, images=images)
+
+
+@contextmanager
+def _places() -> Iterator[list[Place]]:
+    postgres = None if find_programs() is None else Postgres(is_durable=True)
+    with tempfile.TemporaryDirectory() as folder:
+        model = write_small_model(Path(folder) / "small.safetensors")
+        cache = _NOTES / "cache"  # the decoder takes long to write
+        places = [Place("SQLite", Path(folder), model, cache, None)]
+        if postgres is not None:
+            places.append(Place("PostgreSQL", Path(folder), model, cache, postgres))
+        try:
+            yield places
+        finally:
+            if postgres is not None:
+                postgres.remove()
+
+
+def _each(run: Callable[[Place], str]) -> bool:
+    with _places() as places:
+        for place in places:
+            print(f"{place.name}: {run(place)}", flush=True)
+    return True
+
+
+def _in_parts(row: str, rounds: int, run: Callable[[Place, int], str], *, at_once: int = _ROUNDS_AT_ONCE) -> bool:
+    """Rounds in parts, each noted when it is done, so that an interrupted run goes on where it was."""
+    rounds, notes = _share(rounds), _NOTES / f"row-{row}.json"
+    notes.parent.mkdir(parents=True, exist_ok=True)
+    done: dict[str, int] = json.loads(notes.read_text()) if notes.exists() else {}
+    with _places() as places:
+        for place in places:
+            while done.get(place.name, 0) < rounds:
+                part = min(at_once, rounds - done.get(place.name, 0))
+                print(f"{place.name}: {run(place, part)}", flush=True)
+                done[place.name] = done.get(place.name, 0) + part
+                notes.write_text(json.dumps(done))
+                print(f"{place.name}: {done[place.name]} of {rounds}", flush=True)
+    notes.unlink(missing_ok=True)
+    return True
+
+
+def _share(size: int) -> int:
+    return max(1, round(size * float(os.environ.get("ANYMASK_SOAK_SHARE", "1"))))

@@ -93,6 +93,12 @@ def test_figures_of_two_pictures_by_hand() -> None:
     assert shown.precision.tolist() == [130 / 360, 1]
 
 
+def test_recall_at_half_precision_is_the_highest_there_is() -> None:
+    # Precision is .4, .8, .3 and, of a single pixel, 1: .5 is crossed on the way up and down, and at the end.
+    rows = [(80, 40, 100), (60, 80, 100), (40, 30, 100), (1, 1, 1)]
+    assert score([counts(rows, 100)]).r50 == pytest.approx(0.8 - 0.2 * 0.25)
+
+
 def test_one_level_has_an_f_but_no_area() -> None:
     found = score([counts([(50, 60, 100)], 100)])
     assert found.ods == found.ois == pytest.approx(2 * 0.5 * 0.6 / 1.1)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
+from anymask.dataset.read import read_source
 from anymask.errors import ConfigError, DatasetError, RunError
-from anymask.evaluation.boundaries.matching import count_matches
+from anymask.evaluation.boundaries.matching import above_thresholds, count_matches
 from anymask.evaluation.boundaries.scores import score
 from anymask.evaluation.edge_baselines import SobelEdges
 from anymask.evaluation.edge_finders import EdgePicture, MapFolder, ModelEdges
@@ -21,11 +26,13 @@ from anymask.evaluation.protocols.edges import (
     score_annotators,
 )
 from anymask.evaluation.seen import TRAINED
+from anymask.images.edges import edge_nms
+from anymask.images.frames import Frame
 from anymask.masks.borders import label_borders
 from anymask.model.weights import load
 from anymask.predict.predictor import Predictor
-from anymask.predict.tasks.edges import EdgesConfig
-from tests.evaluation.line_data import stripes, write_archive, write_maps
+from anymask.predict.tasks.edges import EdgesConfig, _strongest
+from tests.evaluation.line_data import stripes, truth_file, write_archive, write_maps
 
 CONFIG = EdgeBenchmarkConfig(levels=9, tolerance=0.0139)
 """Lines match up to one pixel apart."""
@@ -126,8 +133,6 @@ def test_a_folder_without_a_map_for_each_picture_is_refused_before_work(tmp_path
 
 
 def test_maps_of_another_size_are_named(tmp_path: Path) -> None:
-    from PIL import Image
-
     root, maps = write_archive(tmp_path / "BSR", 1), write_maps(tmp_path / "mine", 1)
     Image.fromarray(np.zeros((20, 30), np.uint8)).save(maps / "1.png")
     with pytest.raises(DatasetError, match=r"mine gives a map of \(20, 30\).*ground truth is \(40, 60\)"):
@@ -171,3 +176,41 @@ def test_what_cannot_be_evaluated_is_refused(tmp_path: Path) -> None:
 def test_impossible_settings_are_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"EdgeBenchmarkConfig.{field} must be .* got {value}"):
         EdgeBenchmarkConfig(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_the_archives_layout_scores_as_the_shard_does(tmp_path: Path, data_dir: Path) -> None:
+    shard = data_dir / "train-00.tar"
+    root = tmp_path / "data"
+    for folder in ("images", "groundTruth"):
+        (root / folder / "train").mkdir(parents=True)
+    config = EdgeBenchmarkConfig(levels=9, split="train", max_pictures=2)
+    wanted = choose_pictures([shard], config)
+    for record in read_source(shard):
+        if record.name in wanted:
+            Image.fromarray(record.pixels()).save(root / "images" / "train" / f"{record.id}.png")
+            (root / "groundTruth" / "train" / f"{record.id}.mat").write_bytes(truth_file(record.label_maps()))
+    of_shard, of_archive = (run(config, [data], [SobelEdges()]) for data in (shard, root))
+    for name in ("sobel", ANNOTATORS):
+        for one, other in zip(of_shard.columns[name], of_archive.columns[name], strict=True):
+            assert one.counts.truth == other.counts.truth
+            assert one.counts.matched_truth.tolist() == other.counts.matched_truth.tolist()
+            assert one.counts.matched_predicted.tolist() == other.counts.matched_predicted.tolist()
+
+
+@pytest.mark.slow
+def test_a_persons_masks_in_place_of_a_models_give_that_persons_score(data_dir: Path) -> None:
+    records = [one for one in read_source(data_dir / "train-00.tar") if one.set_name == "bsds500"][:4]
+    by_masks, by_lines = [], []
+    for record in records:
+        first, *others = record.label_maps()
+        frame = Frame.fit(first.shape, 1024)
+        logits = [
+            frame.to_input_logits(first == label, 256, magnitude=10).reshape(256, 256) for label in np.unique(first)
+        ]
+        ready = SimpleNamespace(frame=frame, model=SimpleNamespace(mask_threshold=0.0))
+        strength = _strongest(cast(Any, ready), torch.stack(logits))
+        truths = [label_borders(labels) for labels in others]
+        by_masks.append(count_matches(above_thresholds(edge_nms(strength / strength.max())), truths))
+        by_lines.append(count_matches([label_borders(first)], truths))
+    assert score(by_masks).ods > score(by_lines).ods - 0.03

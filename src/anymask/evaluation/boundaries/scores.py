@@ -1,6 +1,8 @@
 """ODS, OIS, AP and R50 from counts of matched pixels, and their intervals by bootstrap over pictures.
 
-Source: the Berkeley benchmark's `collect_eval_bdry.m`; R50 as in Dollár and Zitnick's `edgesEvalDir.m`.
+Source: the Berkeley benchmark's `collect_eval_bdry.m`; R50 as in Dollár and Zitnick's `edgesEvalDir.m` where precision
+rises with the threshold. Where it does not (weak edge maps, whose few surest pixels may all be wrong) that code takes
+whichever level comes next to .5, which can be one without recall; here the highest recall counts.
 """
 
 from __future__ import annotations
@@ -185,8 +187,10 @@ def _area(precision: Floats, recall: Floats) -> float:
 
 
 def _recall_at_half(precision: Floats, recall: Floats) -> float:
-    """Recall where precision is .5, straight lines between levels; that of the lowest precision if it is higher."""
-    places, first = np.unique(precision, return_index=True)
-    if places[-1] < 0.5:
-        return float("nan")
-    return float(np.interp(max(0.5, places[0]), places, recall[first]))
+    """The highest recall at which the curve, straight between neighbouring levels, has a precision of .5 or more."""
+    reached = recall[precision >= 0.5]
+    above = precision - 0.5
+    crossed = np.flatnonzero(above[:-1] * above[1:] < 0)
+    share = above[crossed] / (above[crossed] - above[crossed + 1])
+    at = np.concatenate([reached, recall[crossed] + share * (recall[crossed + 1] - recall[crossed])])
+    return float(at.max()) if len(at) else float("nan")

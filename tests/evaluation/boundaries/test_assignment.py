@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from anymask.evaluation.boundaries.assignment import State, change, new_state
+from anymask.evaluation.boundaries.assignment import State, _compiled, change, new_state
 
 SIDE, BORDER = 14, 3
 WIDTH = SIDE + 2 * BORDER
@@ -74,3 +76,9 @@ def test_what_is_near_comes_in_the_order_of_the_window() -> None:
     near = slice(state.first[middle], state.first[middle + 1])
     assert sorted(state.near[near]) == [5 * WIDTH + 5, 5 * WIDTH + 7]
     assert state.near_cost[near].tolist() == [100, 100]
+
+
+def test_where_machine_code_cannot_be_kept_it_is_made_anew() -> None:
+    names: dict[str, Any] = {}
+    exec("def twice(number): return 2 * number", names)  # of no file, so there is no place beside it
+    assert _compiled(names["twice"])(21) == 42

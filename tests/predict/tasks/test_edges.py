@@ -57,7 +57,11 @@ def test_the_steps_are_the_papers(lively: Predictor, scene: Pixels) -> None:
     assert found.dtype == np.float32
     assert (found.min(), found.max()) == (0, 1)
     assert found == pytest.approx(expected, abs=1e-4)
-    assert find_edges(lively, scene, EdgesConfig(points_per_side=6)) == pytest.approx(edge_nms(found), abs=1e-4)
+    assert find_edges(lively, scene, EdgesConfig(points_per_side=6)) == pytest.approx(
+        edge_nms(found, fade_px=5), abs=1e-4
+    )
+    unfaded = find_edges(lively, scene, EdgesConfig(points_per_side=6, border_px=0))
+    assert unfaded == pytest.approx(edge_nms(found), abs=1e-4)
 
 
 def test_batches_change_nothing_and_progress_counts_clicks(lively: Predictor, scene: Pixels) -> None:
@@ -99,7 +103,7 @@ def test_the_embedded_model_finds_the_outline_of_a_disc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("points_per_side", 0), ("points_per_batch", 0), ("box_nms_threshold", 1.5)]
+    ("field", "value"), [("points_per_side", 0), ("points_per_batch", 0), ("box_nms_threshold", 1.5), ("border_px", -1)]
 )
 def test_impossible_settings_are_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"EdgesConfig.{field} must be .* got {value}"):

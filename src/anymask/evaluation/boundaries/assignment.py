@@ -31,8 +31,11 @@ _OUTSIDE, _ALONE = -2, -1
 
 
 def _compiled(function: Function) -> Function:
-    """The same function as machine code, kept on disk for the next process."""
-    return cast(Function, njit(cache=True)(function))
+    """The same function as machine code, kept on disk for the next process where there is a place for it."""
+    try:
+        return cast(Function, njit(cache=True)(function))
+    except RuntimeError:  # neither beside this file nor in the user's cache folder: compile in every process
+        return cast(Function, njit(function))
 
 
 class State(NamedTuple):

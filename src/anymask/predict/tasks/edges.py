@@ -3,7 +3,8 @@
 Source: paper, section 7.2 and appendix D.2, in its order: 16 x 16 clicks, three masks each, no filter by predicted IoU
 or stability, box suppression, Sobel of each mask's probability on its outer boundary pixels, highest over the masks,
 stretched to [0, 1], edge suppression. Left open there and decided here: suppression as in everything-mode (box IoU over
-.7, by predicted IoU); outer boundary pixels are the background pixels that touch the mask, corners included.
+.7, by predicted IoU); outer boundary pixels are the background pixels that touch the mask, corners included; edge
+suppression in the form that published edge maps went through, with edges weakened near the picture's border.
 """
 
 from __future__ import annotations
@@ -46,11 +47,15 @@ class EdgesConfig:
     """Box IoU above which the mask of lower predicted IoU is a double."""
     thin: bool = True
     """Keep ridges only (edge suppression); off, edges are bands a few pixels wide."""
+    border_px: int = 5
+    """Edges are weakened over so many pixels towards the picture's border, where masks end because the picture does."""
 
     def __post_init__(self) -> None:
         for name in ("points_per_side", "points_per_batch"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"EdgesConfig.{name} must be at least 1, got {getattr(self, name)}")
+        if self.border_px < 0:
+            raise ConfigError(f"EdgesConfig.border_px must be at least 0, got {self.border_px}")
         if not 0 <= self.box_nms_threshold <= 1:
             raise ConfigError(f"EdgesConfig.box_nms_threshold must be in [0, 1], got {self.box_nms_threshold}")
 
@@ -74,7 +79,7 @@ def find_edges(
     low, high = float(strength.min()), float(strength.max())
     if high > low:
         strength = (strength - low) / (high - low)
-    return edge_nms(strength) if config.thin else strength
+    return edge_nms(strength, fade_px=config.border_px) if config.thin else strength
 
 
 def _distinct_masks(ready: ReadyImage, config: EdgesConfig, progress: Progress | None) -> Tensor:

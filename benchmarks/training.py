@@ -2,7 +2,7 @@
 
 The plain side is what one writes first after the public code, which has no training: the picture is encoded anew every
 time, its embedding is there once for every prompt, and attention projects all of it. Its losses are compared with ours.
-Cases: `tiny` (recipe tiny_further, a step of its first phase), `tiny, decoder` (recipe finetune_decoder, pictures seen
+Cases: `tiny` (recipe tiny_longer, a step of its first phase), `tiny, decoder` (recipe finetune_decoder, pictures seen
 before), `ViT-B, decoder` (the same with the released model's architecture, random weights; the plain side is the public
 package's own modules), `ViT-B, rounds` (the paper's eleven rounds on a given embedding, without dropout).
 The optimiser is left out on both sides. `--profile` prints where our time goes instead, operator by operator.
@@ -52,7 +52,7 @@ def config_of(case: str) -> TrainConfig:
         base = replace(recipe("finetune_decoder"), rounds=RoundsConfig())
         phase = Phase(masks=MASKS)
     else:
-        base = recipe("tiny_further" if case == "tiny" else "finetune_decoder")
+        base = recipe("tiny_longer" if case == "tiny" else "finetune_decoder")
         phase = replace(base.phases[0], masks=MASKS, until=1.0)
     return replace(base, pictures=PICTURES, phases=(phase,), sheet_every=0)
 

@@ -88,24 +88,6 @@ def tiny_longer(steps: int = 3200) -> TrainConfig:
     )
 
 
-def tiny_further(steps: int = 1200) -> TrainConfig:
-    """After `tiny_longer` and a `tiny_iou`: at the sizes of use alone, at half the learning rate.
-
-    Command: anymask train --recipe tiny_further --from tiny --data 'train-*.tar' --data crowds.tar
-    --out runs/tiny_further
-    """
-    base = tiny_longer(steps)
-    return replace(
-        base,
-        phases=(
-            Phase(until=0.60, size=384, masks=10, mask_loss="normalised", clicks=2),
-            Phase(until=1.0, size=512, masks=10, mask_loss="normalised", clicks=3),
-        ),
-        optimizer=replace(base.optimizer, lr=3e-4),
-        seed=4,
-    )
-
-
 def tiny_loop_start(steps: int = 1600) -> TrainConfig:
     """A short `tiny` that has not seen the pictures on which the data engine's loop and the fine-tuning guide begin,
     nor those of the edge experiment.

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from anymask.model.mask_quality import MaskQuality, inside_and_around, statistics
+from anymask.model.mask_quality import MaskQuality, statistics
 from anymask.model.sam import Sam
 from anymask.prompts.types import FOREGROUND, PromptBatch
 from anymask.training.initial import with_mask_quality
@@ -42,42 +42,25 @@ def test_empty_and_full_masks_have_finite_statistics(logit: float) -> None:
     assert statistics(torch.full((2, 8, 8), logit)).isfinite().all()
 
 
-@pytest.mark.parametrize("channels", [0, 5])
-def test_it_begins_as_no_correction_and_each_mask_is_corrected_by_itself(channels: int) -> None:
+def test_it_begins_as_no_correction_and_each_mask_is_corrected_by_itself() -> None:
     torch.manual_seed(0)
-    quality = MaskQuality(4, 8, channels)
+    quality = MaskQuality(4, 8)
     scores, logits = torch.rand(3, 4), torch.randn(3, 4, 16, 16)
-    image, tokens = torch.randn(1, 5, 4, 4), torch.randn(3, 4, 5)
-    assert torch.equal(quality(scores, logits, slice(None), image, tokens), scores)
+    assert torch.equal(quality(scores, logits, slice(None)), scores)
     for parameter in quality.parameters():
         torch.nn.init.normal_(parameter)
-    whole = quality(scores, logits, slice(None), image, tokens)
-    part = quality(scores[:, 1:], logits[:, 1:], slice(1, None), image, tokens[:, 1:])
+    whole = quality(scores, logits, slice(None))
+    part = quality(scores[:, 1:], logits[:, 1:], slice(1, None))
     torch.testing.assert_close(whole[:, 1:], part)
     assert not torch.allclose(whole, scores)
 
 
 def test_masks_get_no_gradient_from_it() -> None:
-    quality = MaskQuality(2, 8, 5)
+    quality = MaskQuality(2, 8)
     logits = torch.randn(1, 2, 8, 8, requires_grad=True)
-    quality(torch.rand(1, 2), logits, slice(None), torch.randn(1, 5, 2, 2), torch.randn(1, 2, 5)).sum().backward()
+    quality(torch.rand(1, 2), logits, slice(None)).sum().backward()
     assert logits.grad is None
     assert quality.out.bias.grad is not None
-
-
-def test_what_lies_inside_and_around_a_mask_is_told_apart() -> None:
-    image = torch.zeros(2, 16, 16)
-    image[0, 4:8, 4:8] = 1  # the square's own cells
-    image[1] = 1 - image[0]
-    logits = torch.full((64, 64), -20.0)
-    logits[16:32, 16:32] = 20.0
-    inside, ground, object_around, around = inside_and_around(logits[None, None], image)[0, 0].tolist()
-    assert (inside, ground) == (pytest.approx(1, abs=1e-3), pytest.approx(0, abs=1e-3))
-    assert (object_around, around) == (pytest.approx(0, abs=1e-3), pytest.approx(1, abs=1e-3))
-
-
-def test_an_empty_mask_has_finite_surroundings() -> None:
-    assert inside_and_around(torch.full((1, 1, 16, 16), -200.0), torch.randn(3, 4, 4)).isfinite().all()
 
 
 def test_a_model_that_gets_it_answers_as_before() -> None:

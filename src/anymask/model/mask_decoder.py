@@ -47,16 +47,12 @@ class MaskDecoderConfig:
     """Channels of the drawn prompt maps at strides 8 and 4; empty when prompts are not drawn."""
     quality_hidden: int = 0
     """Hidden width of the correction of predicted IoU by the look of the mask; 0 for none, as released."""
-    quality_sees_image: bool = False
-    """Whether that correction also looks at the embedding inside and around the mask, and at the mask's token."""
 
     def __post_init__(self) -> None:
         if self.dim % (2 * self.heads) or self.dim % 8:
             raise ConfigError(f"MaskDecoderConfig.dim {self.dim} must divide by 8 and by twice heads ({self.heads})")
         if self.multimask_outputs < 0 or self.depth < 1:
             raise ConfigError("MaskDecoderConfig.depth must be at least 1 and multimask_outputs not negative")
-        if self.quality_sees_image and not self.quality_hidden:
-            raise ConfigError("MaskDecoderConfig.quality_sees_image needs quality_hidden above 0")
         if not self.norm_eps > 0:
             raise ConfigError(f"MaskDecoderConfig.norm_eps must be above 0, got {self.norm_eps}")
         if not 0 <= self.dropout < 1:
@@ -130,7 +126,7 @@ class MaskDecoder(nn.Module):
         self.output_hypernetworks_mlps = nn.ModuleList(Mlp(dim, dim, dim // 8, 3) for _ in range(masks))
         self.iou_prediction_head = Mlp(dim, config.iou_hidden, masks, 3)
         if config.quality_hidden:
-            self.quality = MaskQuality(masks, config.quality_hidden, dim if config.quality_sees_image else 0)
+            self.quality = MaskQuality(masks, config.quality_hidden)
         if config.skip_finer:
             self.refine = nn.ModuleList((RefineBlock(dim // 4), RefineBlock(dim // 8)))
         if config.prompt_finer_channels:
@@ -163,7 +159,7 @@ class MaskDecoder(nn.Module):
             source = prepared.embedding.main + (prepared.no_mask if prompts.dense is None else prompts.dense)
             tokens, flat = self.transformer(tokens, _flat(source), _flat(prepared.position))
         logits = self._masks(tokens, flat, prepared.embedding, prompts, chosen)
-        return logits, self._scores(tokens, logits, chosen, prepared.embedding.main)
+        return logits, self._scores(tokens, logits, chosen)
 
     @property
     def _has_dropout(self) -> bool:
@@ -178,7 +174,7 @@ class MaskDecoder(nn.Module):
         images = _flat(embedding.main + prompts.dense)
         tokens, flat = transform(self.transformer, self._tokens(prompts), side, images)
         logits = self._masks(tokens, flat, embedding, prompts, ALL_MASKS)
-        return logits, self._scores(tokens, logits, ALL_MASKS, embedding.main)
+        return logits, self._scores(tokens, logits, ALL_MASKS)
 
     def _tokens(self, prompts: PromptEncoding) -> Tensor:
         """(P, T, C) what goes into the transformer: the IoU token, the mask tokens, the prompt's own."""
@@ -204,16 +200,12 @@ class MaskDecoder(nn.Module):
                 final.append(done)
                 logits.append(self._masks(done, image, prepared.embedding, _part(encoded, part), chosen))
         masks = torch.cat(logits)
-        return masks, self._scores(torch.cat(final), masks, chosen, prepared.embedding.main)
+        return masks, self._scores(torch.cat(final), masks, chosen)
 
-    def _scores(self, tokens: Tensor, logits: Tensor, chosen: slice, image: Tensor) -> Tensor:
-        """(P, T, C) final tokens, the chosen masks' logits, (1, C, h, w) the embedding -> (P, M) predicted IoU."""
+    def _scores(self, tokens: Tensor, logits: Tensor, chosen: slice) -> Tensor:
+        """(P, T, C) final tokens and the chosen masks' logits -> (P, M) predicted IoU."""
         scores: Tensor = self.iou_prediction_head(tokens[:, 0])[:, chosen]
-        if not self.config.quality_hidden:
-            return scores
-        own = tokens[:, 1 : 1 + len(self.output_hypernetworks_mlps)][:, chosen]
-        corrected: Tensor = self.quality(scores, logits, chosen, image, own)
-        return corrected
+        return self.quality(scores, logits, chosen) if self.config.quality_hidden else scores
 
     def _masks(
         self, tokens: Tensor, flat: Tensor, embedding: ImageEmbedding, prompts: PromptEncoding, chosen: slice

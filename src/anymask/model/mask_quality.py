@@ -1,8 +1,8 @@
 """How much of the true region a mask is likely to hit, told from the mask itself.
 
 The IoU token of a small model ranks the three masks of a click badly: it never sees them. What gives a poor mask away
-is visible in its logits: unsure insides, soft or ragged outlines, an area that few objects have. And in the picture: a
-whole object differs from what lies around it, a piece of it does not. Ours; not in the paper.
+is visible in its logits: unsure insides, soft or ragged outlines, an area that few objects have. Ours; not in the
+paper.
 """
 
 from __future__ import annotations
@@ -16,39 +16,22 @@ _LEAST = 1e-4
 _STATISTICS = 6
 
 
-_SHRINK = 4
-"""Cells of the logits along a cell of the image embedding."""
-_REACH = 5
-"""Side, in cells of the embedding, of the neighbourhood that counts as around a mask."""
-
-
 class MaskQuality(nn.Module):
     """Corrects predicted IoU, mask by mask; begins as no correction at all."""
 
-    def __init__(self, masks: int, hidden: int, image_channels: int = 0) -> None:
-        """`image_channels` of the embedding (and of tokens) are looked at; 0 for the masks alone."""
+    def __init__(self, masks: int, hidden: int) -> None:
         super().__init__()
         self.kinds = nn.Parameter(torch.zeros(masks, hidden))
         """What is known of the single-mask output and of each of the ambiguous ones, by its place."""
         self.lin1, self.lin2 = nn.Linear(_STATISTICS + 1, hidden), nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, 1)
-        self.sees_image = image_channels > 0
-        if self.sees_image:
-            self.scene = nn.Linear(2 * image_channels, hidden, bias=False)
-            self.token = nn.Linear(image_channels, hidden, bias=False)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, scores: Tensor, logits: Tensor, chosen: slice, image: Tensor, tokens: Tensor) -> Tensor:
-        """(P, M) predicted IoU and (P, M, 4h, 4w) logits of the `chosen` masks -> (P, M).
-
-        `image` (1, C, h, w) is the embedding, `tokens` (P, M, C) are the masks' own after the decoder.
-        """
+    def forward(self, scores: Tensor, logits: Tensor, chosen: slice) -> Tensor:
+        """(P, M) predicted IoU and (P, M, h, w) logits of the `chosen` masks -> (P, M)."""
         seen = torch.cat((scores[..., None], statistics(logits.detach()).to(scores.dtype)), dim=-1)
-        hidden = self.lin1(seen) + self.kinds[chosen]
-        if self.sees_image:
-            hidden = hidden + self.scene(inside_and_around(logits.detach(), image[0])) + self.token(tokens)
-        hidden = F.relu(hidden)
+        hidden = F.relu(self.lin1(seen) + self.kinds[chosen])
         corrected: Tensor = scores + self.out(F.relu(self.lin2(hidden)))[..., 0]
         return corrected
 
@@ -79,14 +62,3 @@ def statistics(logits: Tensor) -> Tensor:
         ),
         dim=-1,
     )
-
-
-def inside_and_around(logits: Tensor, image: Tensor) -> Tensor:
-    """(P, M, 4h, 4w) logits, (C, h, w) image -> (P, M, 2C): its mean inside each mask, then in the cells around it."""
-    share = F.avg_pool2d(logits.sigmoid(), _SHRINK).to(image.dtype)
-    around = F.max_pool2d(share, _REACH, stride=1, padding=_REACH // 2) - share
-    means = [
-        torch.einsum("pmhw,chw->pmc", weight, image) / (weight.sum((-2, -1))[..., None] + _LEAST)
-        for weight in (share, around)
-    ]
-    return torch.cat(means, dim=-1)

@@ -64,7 +64,7 @@ class SamConfig:
         raise ConfigError(f"unknown model {name!r}; known are tiny, vit_b, vit_l, vit_h")
 
 
-def tiny_config(*, dim: int = 128, input_size: int = 512, quality_hidden: int = 64) -> SamConfig:
+def tiny_config(*, dim: int = 128, input_size: int = 512, quality_hidden: int = 32) -> SamConfig:
     """The embedded model: EfficientNet-Lite0 pyramid, narrow decoder with skips, drawn prompts and mask quality."""
     prompts = PromptEncoderConfig(dim=dim, mask_channels=32, draw_prompts=True)
     return SamConfig(
@@ -78,7 +78,6 @@ def tiny_config(*, dim: int = 128, input_size: int = 512, quality_hidden: int = 
             skip_finer=True,
             prompt_finer_channels=(prompts.mask_channels // 4, 4),
             quality_hidden=quality_hidden,
-            quality_sees_image=quality_hidden > 0,
         ),
         input_size=input_size,
         pixel_mean=(127.0, 127.0, 127.0),  # EfficientNet-Lite's own normalisation

@@ -53,15 +53,12 @@ def with_training_options(model: Sam, config: SamConfig) -> Sam:
     return same.eval()
 
 
-def with_mask_quality(model: Sam, hidden: int = 64) -> Sam:
-    """The same model with the correction of predicted IoU by the look of mask and picture, which begins as none; a
-    correction by the mask alone is forgotten."""
-    decoder = model.config.mask_decoder
-    if decoder.quality_sees_image:
+def with_mask_quality(model: Sam, hidden: int = 32) -> Sam:
+    """The same model with the correction of predicted IoU by the look of the mask, which begins as none."""
+    if model.config.mask_decoder.quality_hidden:
         return model
-    grown = Sam(replace(model.config, mask_decoder=replace(decoder, quality_hidden=hidden, quality_sees_image=True)))
-    kept = {name: value for name, value in model.state_dict().items() if ".quality." not in name}
-    grown.load_state_dict(kept | {k: v for k, v in grown.state_dict().items() if ".quality." in k})
+    grown = Sam(replace(model.config, mask_decoder=replace(model.config.mask_decoder, quality_hidden=hidden)))
+    grown.load_state_dict(model.state_dict() | {k: v for k, v in grown.state_dict().items() if ".quality." in k})
     return grown.eval()
 
 

@@ -163,7 +163,7 @@ def test_training_on_folded_attention_has_the_gradients_of_plain_attention(
         asked = PromptEncoding(given.sparse.double(), dense_map, tuple(finer.double() for finer in given.finer))
         assert image.side is not None
         logits, iou = model(image, asked)
-        torch.autograd.backward((logits.sin().sum() + iou.sum()))
+        torch.autograd.backward(logits.sin().sum() + iou.sum())
         gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
     folded, plain = gradients
     for name, gradient in plain.items():

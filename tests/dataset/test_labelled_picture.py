@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from anymask.dataset.labelled_picture import LabelledPicture, labelled
@@ -25,6 +27,15 @@ def test_masks_are_taken_with_their_notes_and_classes() -> None:
     assert some.categories == ("dog", "cat")
     assert some.masks.rles == (picture.masks.rles[3], picture.masks.rles[1])
     assert some.notes.made_by_mask == (picture.notes.made_by_mask[3], picture.notes.made_by_mask[1])
+
+
+def test_crowds_go_along_or_out() -> None:
+    picture = replace(drawn_picture(5), crowds=(False, True, False, True))
+    assert picture.take([1, 0]).crowds == (True, False)
+    alone = picture.without_crowds()
+    assert alone.masks.rles == (picture.masks.rles[0], picture.masks.rles[2])
+    assert alone.crowds == (False, False)
+    assert drawn_picture(5).without_crowds().masks.rles == picture.masks.rles
 
 
 def test_a_picture_that_is_not_at_hand_says_where_to_name_it() -> None:

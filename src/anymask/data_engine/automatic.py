@@ -211,13 +211,14 @@ class _Session:
     def throughput(self) -> dict[str, Any]:
         """Rates: of this start by the clock, of all starts by the workers' own time."""
         wall_s = time.perf_counter() - self.start
-        busy, pictures, seconds = 0.0, 0, dict.fromkeys(STAGES, 0.0)
+        busy, cpu_s, pictures, seconds = 0.0, 0.0, 0, dict.fromkeys(STAGES, 0.0)
         for line in self.path.read_text().splitlines() if self.path.exists() else ():
             try:
                 plain = json.loads(line)
             except ValueError:
                 continue  # the line that a kill cut
             busy += plain["wall_s"]
+            cpu_s += plain["cpu_s"]
             pictures += plain["pictures"]
             for stage, spent in plain["seconds"].items():
                 seconds[stage] += spent
@@ -230,6 +231,7 @@ class _Session:
                 "pictures_a_minute": round(60 * self.pictures / wall_s, 2) if wall_s else 0.0,
             },
             "pictures_a_worker_minute": round(60 * pictures / busy, 2) if busy else 0.0,
+            "cpu_seconds_a_picture": round(cpu_s / max(1, pictures), 4),
             "seconds_a_picture": {stage: round(spent / max(1, pictures), 4) for stage, spent in seconds.items()},
         }
 

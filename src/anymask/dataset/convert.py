@@ -52,7 +52,13 @@ def write_coco(
         category_ids = tuple(ids[name] for name in picture.categories)
         name = f"images/{stem}.jpg"
         found.append(
-            CocoPicture(image_id=len(found) + 1, file_name=name, masks=picture.masks, category_ids=category_ids)
+            CocoPicture(
+                image_id=len(found) + 1,
+                file_name=name,
+                masks=picture.masks,
+                category_ids=category_ids,
+                is_crowd=picture.crowds,
+            )
         )
 
     written = _write_each(pictures, left_out, add)

@@ -27,6 +27,8 @@ class LabelledPicture:
     notes: Notes = field(default_factory=Notes)
     categories: tuple[str, ...] = ()
     """Name of each mask's class; none where masks have no classes."""
+    crowds: tuple[bool, ...] = ()
+    """Per mask: does it cover a group that nobody took apart (COCO's `iscrowd`); none means that no one does."""
     read_image: Callable[[], bytes] | None = None
     """Gives the picture's file; None when only its masks are at hand."""
 
@@ -43,7 +45,13 @@ class LabelledPicture:
         """The same picture with the masks at `rows`, in that order."""
         index = np.arange(len(self.masks))[np.asarray(rows)]
         categories = tuple(self.categories[i] for i in index) if self.categories else ()
-        return replace(self, masks=self.masks.take(index), notes=self.notes.take(index), categories=categories)
+        crowds = tuple(self.crowds[i] for i in index) if self.crowds else ()
+        notes = self.notes.take(index)
+        return replace(self, masks=self.masks.take(index), notes=notes, categories=categories, crowds=crowds)
+
+    def without_crowds(self) -> LabelledPicture:
+        """The same picture with the masks of single things alone."""
+        return self.take([not crowd for crowd in self.crowds]) if any(self.crowds) else self
 
 
 def labelled(record: Record) -> LabelledPicture:

@@ -122,6 +122,7 @@ def _read_coco(file: CocoFile, image_id: int, images: Path, licences: Mapping[in
         masks=picture.masks,
         notes=Notes(licence=licences.get(image_id, UNKNOWN), source=name),
         categories=tuple(file.categories.get(one, str(one)) for one in picture.category_ids),
+        crowds=picture.is_crowd if any(picture.is_crowd) else (),
         read_image=partial(_read_beside, images, name),
     )
 

@@ -77,7 +77,8 @@ class Properties:
         self.shortest = np.zeros(41, np.int64)
 
     def add(self, picture: LabelledPicture) -> None:
-        """Count one picture."""
+        """Count one picture; masks of crowds are not masks of things and count nowhere."""
+        picture = picture.without_crowds()
         masks = picture.masks.take(picture.masks.area_px > 0)
         height, width = masks.size_hw
         self.pictures += 1

@@ -66,6 +66,8 @@ class PieceFacts:
     pictures: int
     """Given, those set aside included."""
     wall_s: float
+    cpu_s: float
+    """Of all threads of the worker: what it would have taken on a machine with nothing else to do, about."""
     seconds: dict[str, float]
     """Stage -> seconds."""
 
@@ -87,7 +89,7 @@ class PieceMaker:
         Raises: DatasetError when the disk is full or cannot be written.
         """
         path = piece_path(self.work, piece)
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         before = dict(self._pipeline.clock.seconds)
         if not path.exists():
             file = AttemptFile(attempts_folder(self.work), piece.name)
@@ -95,7 +97,8 @@ class PieceMaker:
             self._write(path, self.manifest.items(piece), attempt, lambda number: file.name(attempt, number))
             file.end()
         seconds = {stage: spent - before[stage] for stage, spent in self._pipeline.clock.seconds.items()}
-        return PieceFacts(piece.name, piece.pictures, time.perf_counter() - start, seconds)
+        wall_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
+        return PieceFacts(piece.name, piece.pictures, wall_s, cpu_s, seconds)
 
     def _write(self, path: Path, items: list[Item], attempt: Attempt, name: Callable[[int], None]) -> None:
         poison = attempt.poison()

@@ -1,0 +1,153 @@
+"""Bulk generation beside the public generator, and what the pipeline costs over the bare model.
+
+    python benchmarks/generation.py [--model tiny|vit_b] [--pictures N] [--side N] [--public N]
+
+All make every mask of the same pictures with the same grid and thresholds, one thread a process. Ours goes end to end,
+from files to a finished dataset; the public one (single process, same weights, ViT-B only) from decoded pictures to
+records in memory, which is less. Seconds by the clock depend on what else the machine does; CPU seconds hardly do, and
+the overhead is told in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from PIL import Image
+
+from anymask.data_engine.automatic import CrewConfig, generate
+from anymask.data_engine.generation.config import GenerateConfig
+from anymask.data_engine.generation.crew import prepare_process
+from anymask.images.load import load_image
+from anymask.model.weights import load
+from anymask.predict.automatic import AutomaticConfig, segment_everything
+from anymask.predict.predictor import Predictor
+from benchmarks.harness import RESULTS, machine
+from benchmarks.models import picture, public_vit_b, weights_file
+from tests.public_sam import import_public_sam
+
+SIZE_HW = (480, 640)
+PRESET = "tiny"
+"""Thresholds at which both models have masks to work on."""
+
+
+def write_pictures(folder: Path, count: int) -> list[Path]:
+    """Views of one photograph, each cut elsewhere, as JPEG."""
+    folder.mkdir()
+    whole = picture(SIZE_HW[0] + count, SIZE_HW[1] + count)
+    paths = [folder / f"{index:04d}.jpg" for index in range(count)]
+    for index, path in enumerate(paths):
+        view = whole[index : index + SIZE_HW[0], index : index + SIZE_HW[1]]
+        Image.fromarray(view).save(path, quality=92)
+    return paths
+
+
+def config_of(model: str, side: int) -> GenerateConfig:
+    """The settings of our runs."""
+    weights = str(weights_file("taught")) if model == "vit_b" else model
+    return GenerateConfig(model=weights, preset=PRESET, points_per_side=side, pictures_per_piece=4)
+
+
+def ours(folder: Path, out: Path, config: GenerateConfig, workers: int) -> dict[str, float]:
+    """Seconds of a whole run's workers by the clock and of the CPU, a picture; and pictures a minute of them all."""
+    report = generate([str(folder)], out, config, CrewConfig(workers=workers))
+    assert report.finished
+    throughput = report.report["throughput"]
+    rate = throughput["pictures_a_worker_minute"]
+    return {
+        "wall_s": 60 / rate,
+        "cpu_s": throughput["cpu_seconds_a_picture"],
+        "pictures_a_minute": rate * workers,
+        "masks_a_picture": report.report["masks_a_picture"]["mean"],
+        **{f"{stage} s": spent for stage, spent in throughput["seconds_a_picture"].items()},
+    }
+
+
+def bare_model(paths: Sequence[Path], config: GenerateConfig) -> dict[str, float]:
+    """Seconds a picture of everything-mode alone, on decoded pictures, by the clock and of the CPU."""
+    predictor = Predictor(load(config.model))
+    loaded = [load_image(path) for path in paths]
+    segment_everything(predictor, loaded[0], config.automatic())
+    wall, cpu = time.perf_counter(), time.process_time()
+    for one in loaded:
+        segment_everything(predictor, one, config.automatic())
+    return {
+        "wall_s": (time.perf_counter() - wall) / len(loaded),
+        "cpu_s": (time.process_time() - cpu) / len(loaded),
+    }
+
+
+def public(paths: Sequence[Path], side: int) -> float:
+    """Seconds a picture by the public generator, the median."""
+    settings = AutomaticConfig.named(PRESET)
+    generator = import_public_sam().SamAutomaticMaskGenerator(
+        public_vit_b("taught"),
+        points_per_side=side,
+        pred_iou_thresh=settings.predicted_iou_threshold,
+        stability_score_thresh=settings.stability_threshold,
+        stability_score_offset=settings.stability_offset,
+        min_mask_region_area=settings.min_region_area_px,
+        output_mode="coco_rle",
+    )
+    spent = []
+    for path in paths:
+        pixels = load_image(path).pixels
+        start = time.perf_counter()
+        generator.generate(pixels)
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent)
+
+
+def main() -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=("tiny", "vit_b"), default="vit_b")
+    parser.add_argument("--pictures", type=int, default=16, help="pictures of each of our runs")
+    parser.add_argument("--side", type=int, default=32, help="points a side of the grid")
+    parser.add_argument("--public", type=int, default=2, help="pictures of the public generator, with vit_b")
+    parser.add_argument("--busy", default="", help="what else ran on the machine meanwhile, for the record")
+    given = parser.parse_args()
+    prepare_process(1)
+    config = config_of(given.model, given.side)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = write_pictures(folder / "photos", given.pictures)
+        bare = bare_model(paths, config)
+        runs = {workers: ours(folder / "photos", folder / f"out{workers}", config, workers) for workers in (1, 2)}
+        asked = paths[: given.public] if given.model == "vit_b" else []
+        peer_s = public(asked, given.side) if asked else None
+    rates = {"1 worker": runs[1]["pictures_a_minute"], "2 workers": runs[2]["pictures_a_minute"]}
+    if peer_s is not None:
+        rates["public generator, 1 process"] = 60 / peer_s
+    result = {
+        "name": f"generation-{given.model}",
+        "machine": machine(),
+        "busy": given.busy,
+        "threads_a_process": 1,
+        "picture_hw": list(SIZE_HW),
+        "points_per_side": given.side,
+        "pictures": given.pictures,
+        "pictures_a_minute": {name: round(rate, 2) for name, rate in rates.items()},
+        "bare_model": {name: round(value, 4) for name, value in bare.items()},
+        "one_worker": {name: round(value, 4) for name, value in runs[1].items()},
+        "overhead_by_the_clock": round(runs[1]["wall_s"] / bare["wall_s"] - 1, 4),
+        "overhead_of_the_cpu": round(runs[1]["cpu_s"] / bare["cpu_s"] - 1, 4),
+    }
+    target = RESULTS / re.sub(r"[^a-z0-9]+", "-", machine().lower()).strip("-")
+    target.mkdir(parents=True, exist_ok=True)
+    (target / f"{result['name']}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+    return result
+
+
+if __name__ == "__main__":
+    main()

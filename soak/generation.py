@@ -13,7 +13,13 @@ from anymask.data_engine.automatic import CrewConfig, GenerateHooks, generate
 from anymask.data_engine.generation.config import GenerateConfig
 from soak.sizes import CORRUPT_EVERY, CORRUPT_PICTURES, GENERATION_GROWTH_MIB, KILL_POINTS, REQUEUE_S
 from tests.cli.small_model import write_small_model
-from tests.data_engine.generation.small_runs import hashes, kill_at_random_points, run, write_pictures
+from tests.data_engine.generation.small_runs import (
+    hashes,
+    kill_at_random_points,
+    run,
+    worker_processes,
+    write_pictures,
+)
 
 _WARM_UP = 500
 """Most pictures after which memory is first looked at: by then every buffer has its size."""
@@ -89,10 +95,9 @@ def requeued() -> bool:
         moments: dict[str, float] = {}
 
         def kill_one(done: int, total: int) -> None:
-            workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
-            if 0 < done < total and "killed" not in moments and workers:
+            if 0 < done < total and "killed" not in moments:
                 moments["killed"] = time.perf_counter()
-                workers[0].kill()
+                worker_processes()[0].kill()
 
         def told(_words: str) -> None:
             moments.setdefault("given out", time.perf_counter())

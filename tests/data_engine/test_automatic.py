@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import filelock
-import psutil
 import pytest
 
 from anymask.data_engine.automatic import CrewConfig, GenerateHooks, generate
@@ -27,6 +26,7 @@ from tests.data_engine.generation.small_runs import (
     run,
     run_command,
     small_config,
+    worker_processes,
     write_pictures,
 )
 
@@ -122,10 +122,10 @@ def test_a_killed_worker_is_replaced_and_its_pictures_are_given_out_again(
     out, told, killed = tmp_path / "out", [], []
 
     def kill_one(done: int, total: int) -> None:
-        workers = [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
-        if 0 < done < total and not killed and workers:
-            killed.append(workers[0].pid)
-            workers[0].kill()
+        if 0 < done < total and not killed:
+            victim = worker_processes()[0]
+            killed.append(victim.pid)
+            victim.kill()
 
     hooks = GenerateHooks(progress=kill_one, tell=told.append)
     report = run(source, out, small_model, workers=2, hooks=hooks)

@@ -8,6 +8,7 @@ import pytest
 
 from anymask.data_engine.quality import QualityConfig, as_page, pair_masks, summarise
 from anymask.dataset.labelled_picture import LabelledPicture
+from anymask.dataset.provenance import Notes
 from anymask.errors import ConfigError, DatasetError
 from anymask.evaluation.metrics import BootstrapConfig
 from anymask.masks.sets import set_from_masks
@@ -29,6 +30,11 @@ def test_pairs_are_found_in_any_order_and_what_was_removed_or_added_is_counted()
     pairs = pair_masks(automatic, [moved], CONFIG)
     assert (pairs.compared, pairs.removed, pairs.added) == (1, 1, 1)
     assert sorted(zip(pairs.iou.round(2), pairs.score.round(2), strict=True)) == [(0.92, 0.9), (1.0, 0.95)]
+
+
+def test_pictures_are_found_by_where_they_came_from_too() -> None:
+    automatic = replace(picture("sa1b/sa_7", 100), notes=Notes(source="train.tar/plates/dinner.webp"))
+    assert pair_masks([automatic], [picture("plates/dinner", 100)], CONFIG).compared == 1
 
 
 def test_shares_and_groups_are_those_of_the_pairs() -> None:

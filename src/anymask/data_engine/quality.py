@@ -73,7 +73,8 @@ class Pairs:
 def pair_masks(
     automatic: Iterable[LabelledPicture], corrected: Iterable[LabelledPicture], config: QualityConfig
 ) -> Pairs:
-    """Pair the masks of all pictures that both have, by the last part of their names without its ending.
+    """Pair the masks of all pictures that both have, by the last part of their names without its ending, or of the name
+    that an automatic picture had where it came from.
 
     The corrected set is in memory as run lengths, the automatic one is read picture by picture.
 
@@ -84,7 +85,7 @@ def pair_masks(
     pictures: list[str] = []
     compared = removed = added = 0
     for picture in automatic:
-        other = people.pop(_key(picture.name), None)
+        other = people.pop(_key(picture.name), None) or people.pop(_key(picture.notes.source), None)
         if other is None:
             continue
         if other.masks.size_hw != picture.masks.size_hw:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from PIL import Image
 
 from anymask.data_engine.automatic import CrewConfig, GenerateHooks, GenerateReport, generate
@@ -57,6 +58,12 @@ def hashes(out: Path) -> dict[str, str]:
     """What must be the same however a run went: shards and cards."""
     files = [*sorted(out.glob("*.tar")), out / "dataset.json", out / "README.md"]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def worker_processes() -> list[psutil.Process]:
+    """The living workers that this process has started."""
+    alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if "spawn_main" in " ".join(child.cmdline())]
 
 
 def command(source: Path, out: Path, model: Path, *more: str) -> list[str]:

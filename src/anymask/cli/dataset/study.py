@@ -93,9 +93,9 @@ def quality(
 ) -> None:
     """How much people had to change: IoU of each automatic mask with its corrected one, by size and by score.
 
-    Pictures are matched by the last part of their names, masks one to one by IoU, whatever tool CORRECTED comes from
-    (any form that is read). Draw pictures to correct with `anymask dataset sample`. The paper's figures (94 % of pairs
-    above .9, 97 % above .75) stand beside ours, with 95 % bootstrap intervals over pictures.
+    Pictures are matched by the last part of their names (or of their sources'), masks one to one by IoU, whatever tool
+    CORRECTED comes from (any form that is read). Draw pictures to correct with `anymask dataset sample`. The paper's
+    figures (94 % of pairs above .9, 97 % above .75) stand beside ours, with 95 % bootstrap intervals over pictures.
 
     **Examples**
 

@@ -135,6 +135,7 @@ def to_plain_report(result: PointsResult, summary: Summary) -> dict[str, Any]:
         "differences": to_plain(summary.differences),
         "without_targets": list(result.without_targets),
         "absent": list(result.absent),
+        "notes": list(result.notes),
         "bad": [{"picture": name, "reason": reason} for name, reason in result.bad],
         "seconds_a_picture": {
             name: {"own": own, "scoring": scoring} for name, (own, scoring) in mean_times(result).items()
@@ -298,7 +299,7 @@ def _method(result: PointsResult) -> str:
 
 
 def _remarks(result: PointsResult) -> list[str]:
-    remarks = []
+    remarks = list(result.notes)
     if result.without_targets:
         remarks.append(f"{len(result.without_targets)} pictures have no region to ask for and are in no score.")
     for set_name in dict.fromkeys(row.set_name for rows in result.columns.values() for row in rows):

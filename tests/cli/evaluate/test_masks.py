@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anymask.cli.evaluate.masks import GroundTruthOptions, result_files
+from anymask.cli.evaluate.masks import GroundTruthOptions, result_files, seen_remarks
 from anymask.errors import ConfigError
 from anymask.evaluation.pictures import AnnotationFile, RecordedPictures
 from tests.evaluation.annotated_data import write_annotated
@@ -32,3 +32,10 @@ def test_a_results_file_may_have_a_name(tmp_path: Path) -> None:
     assert (first.name, second.name) == ("m", "vitdet")
     with pytest.raises(ConfigError, match=r"no results file nowhere\.json"):
         result_files(["a=nowhere.json"])
+
+
+def test_a_model_that_learned_from_a_set_is_named_and_one_of_which_nothing_is_known(small_model: Path) -> None:
+    assert seen_remarks(["tiny"], ["food_plates_val", "dsbowl2018"]) == ()
+    (learned,) = seen_remarks(["tiny"], ["ccp", "dsbowl2018", "ccp"])
+    assert learned.startswith("tiny learned from pictures of ccp; its scores there are of what it has not seen only if")
+    assert seen_remarks([str(small_model)], ["ccp"]) == ("small: training pictures unknown.",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anymask.cli import console
+from anymask.cli.evaluate.columns import column_name
 from anymask.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -115,6 +116,27 @@ def mean_times(answered: Answered) -> dict[str, tuple[float, float]]:
         for name, rows in answered.columns.items()
         if rows
     }
+
+
+def seen_remarks(models: Sequence[str], set_names: Iterable[str]) -> tuple[str, ...]:
+    """A sentence for each model that learned from a set it is scored on, or of which that is not known.
+
+    A set's name does not tell its training pictures from its validation pictures, so neither can the sentence.
+    """
+    from anymask.evaluation.seen import UNKNOWN, has_seen, trained_sets
+
+    remarks, sets = [], sorted(set(set_names))
+    for model in models:
+        known = trained_sets(model)
+        seen = [] if known is None else [name for name in sets if has_seen(known, name)]
+        if known is None:
+            remarks.append(f"{column_name(model)}: {UNKNOWN}.")
+        elif seen:
+            remarks.append(
+                f"{column_name(model)} learned from pictures of {', '.join(seen)}; its scores there are of what it has "
+                "not seen only if these are others, a validation split."
+            )
+    return tuple(remarks)
 
 
 def finish(experiment: Experiment, folder: Path | None, *, as_json: bool) -> None:

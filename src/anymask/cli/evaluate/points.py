@@ -11,7 +11,7 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.evaluate.columns import make_columns
-from anymask.cli.evaluate.masks import ANNOTATIONS, PICTURES, GroundTruthOptions
+from anymask.cli.evaluate.masks import ANNOTATIONS, PICTURES, GroundTruthOptions, seen_remarks
 from anymask.cli.options import DEVICE, DTYPE, JSON, Dtype
 from anymask.errors import ConfigError, DatasetError
 
@@ -168,7 +168,8 @@ def points(
     folder = out if out is not None or json else Path("anymask_points")
     with console.progress_bar("evaluate", unit="pictures") as update:
         result = run(config, given, segmenters, out=folder, progress=update, workers=workers)
-    result = replace(result, absent=tuple(absent))
+    sets = {row.set_name for rows in result.columns.values() for row in rows}
+    result = replace(result, absent=tuple(absent), notes=seen_remarks(model or ["tiny"], sets))
     summary = summarise(result) if folder is None else write_report(result, given, folder)
     if json:
         console.say_json(to_plain_report(result, summary))

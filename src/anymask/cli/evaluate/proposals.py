@@ -21,6 +21,7 @@ from anymask.cli.evaluate.masks import (
     finish,
     mean_times,
     result_files,
+    seen_remarks,
 )
 from anymask.cli.options import DEVICE, DTYPE, JSON, Dtype, load_model
 
@@ -117,6 +118,7 @@ def proposals(
         facts={"frequencies": labelled.frequencies},
         scores=scores(config, labelled.frequencies, answered.columns),
         published=published("proposals") if labelled.frequencies else (),
+        remarks=seen_remarks(models, (name.split("/", 1)[0] for name in labelled.names())),
         times=mean_times(answered),
         bad=answered.bad,
         examples=answered_examples(first, answered.columns[first], labelled) if folder is not None else (),

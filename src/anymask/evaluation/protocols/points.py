@@ -75,6 +75,8 @@ class PointsResult:
     """Pictures that could not be read, each with the reason; in no score."""
     absent: tuple[str, ...] = ()
     """Datasets that were asked for and are not there."""
+    notes: tuple[str, ...] = ()
+    """What has to be known beside the numbers, such as which column learned from these pictures."""
 
 
 def run(

@@ -1,0 +1,186 @@
+"""The measured part of docs/experiments/README.md: every experiment on every validation set, tables and pictures.
+
+    python docs/measure_experiments.py ../shared/data [--max-pictures 20] [--model tiny] [--runs runs/experiments]
+
+Runs `anymask evaluate points | proposals | instances` (a run that was stopped goes on), then writes what stands between
+the two marks of the page, and the pictures beside it: plots of all sets, and masks of food_plates alone, whose pictures
+may be shown (MIT).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from anymask.cli.main import main as anymask
+from anymask.dataset.labelled import read_data
+from anymask.evaluation.answering import score_from_plain
+from anymask.evaluation.datasets import abbreviation_of
+from anymask.evaluation.examples import best_middle_worst
+from anymask.evaluation.published import SAM_MINUS_RITM
+from anymask.evaluation.rows import read_rows
+from anymask.figures import Labels, Series, Table, as_markdown, contact_sheet, deltas, encode, overlay
+from anymask.masks.rle import decode
+
+PAGE = Path(__file__).parent / "experiments" / "README.md"
+BEGIN, END = "<!-- measured: written by docs/measure_experiments.py -->", "<!-- end of measured -->"
+SHOWN_SET = "food_plates"
+MEASURES = {
+    "click": "one click",
+    "click_oracle": "oracle of three",
+    "box": "box",
+    "clicks_3": "3 clicks",
+    "clicks_9": "9 clicks",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Evaluate, then write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of val-*.tar")
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--max-pictures", type=int, default=20, help="of each set, for points and instances")
+    parser.add_argument("--proposal-pictures", type=int, default=5)
+    parser.add_argument("--points-per-side", type=int, default=64, help="grid of proposals; the paper's is 64")
+    parser.add_argument("--runs", type=Path, default=Path("runs/experiments"))
+    given = parser.parse_args(arguments)
+    shards = sorted(given.data.glob("val-*.tar"))
+    data = [part for shard in shards for part in ("--data", str(shard))]
+    few = ["--max-pictures", str(given.max_pictures)]
+    grid = ["--max-pictures", str(given.proposal_pictures), "--points-per-side", str(given.points_per_side)]
+    for verb, more in (("points", few), ("instances", few), ("proposals", grid)):
+        code = anymask(["evaluate", verb, *data, "--model", given.model, *more, "--out", str(given.runs / verb)])
+        if code:
+            return code
+    reports = {
+        verb: json.loads((given.runs / verb / "report.json").read_text())
+        for verb in ("points", "instances", "proposals")
+    }
+    size = (
+        f"Model `{given.model}`, {given.max_pictures} pictures of each set for points and instances, "
+        f"{given.proposal_pictures} for proposals with {given.points_per_side} x {given.points_per_side} clicks, on "
+        f"{reports['points']['machine']['processor']}. None of these pictures was trained on. "
+        "Brackets: 95 % bootstrap over pictures."
+    )
+    draw_deltas(reports["points"], PAGE.parent / "points_deltas.png")
+    draw_examples(given.runs / "instances" / f"{reports['instances']['columns'][0]}.jsonl", shards)
+    write_page("\n\n".join([size, *points_part(reports["points"]), *tables_part(reports)]))
+    return 0
+
+
+def write_page(text: str) -> None:
+    """Put `text` between the marks of the page."""
+    page = PAGE.read_text()
+    before, rest = page.split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+
+
+def points_part(report: dict[str, Any]) -> list[str]:
+    """A table a measure set by set, and the figure of differences."""
+    columns = report["columns"]
+    cells = {(row["measure"], row["set_name"], row["column"]): row for row in report["scores"]}
+    sets = list(dict.fromkeys(row["set_name"] for row in report["scores"]))
+    lines = []
+    for measure, title in MEASURES.items():
+        for name in sets:
+            found = [cells.get((measure, name, column)) for column in columns]
+            if any(found):
+                lines.append([title, name, *("" if one is None else interval(one["iou"]) for one in found)])
+    return [
+        "### Points: mean IoU",
+        as_markdown(Table(["prompt", "set", *columns], lines)),
+        "![Difference of mean IoU after one click, set by set](points_deltas.png)",
+    ]
+
+
+def tables_part(reports: dict[str, dict[str, Any]]) -> list[str]:
+    """Instances, proposals, and seconds a picture."""
+    found = []
+    titles = {
+        "instances": "Instances: tight boxes of the ground truth, class-agnostic mask AP",
+        "proposals": "Proposals: class-agnostic average recall",
+    }
+    for verb, title in titles.items():
+        report = reports[verb]
+        measures = list(dict.fromkeys(row["measure"] for row in report["scores"]))
+        cells = {(row["measure"], row["column"]): row for row in report["scores"]}
+        rows = [[one, *(plain(cells.get((one, name))) for name in report["columns"])] for one in measures]
+        found += [f"### {title}", as_markdown(Table(["measure", *report["columns"]], rows))]
+    found.append(f"![Best, median and worst of {SHOWN_SET}, boxes turned into masks](instances_{SHOWN_SET}.jpg)")
+    rows = [
+        [verb, column, f"{times['own']:.2f}", f"{times['scoring']:.3f}"]
+        for verb, report in reports.items()
+        for column, times in report["seconds_a_picture"].items()
+    ]
+    found += ["### Seconds a picture", as_markdown(Table(["experiment", "column", "its own work", "scoring"], rows))]
+    return found
+
+
+def interval(iou: dict[str, float]) -> str:
+    """A mean with its interval."""
+    return f"{iou['mean']:.3f} [{iou['low']:.3f}, {iou['high']:.3f}]"
+
+
+def plain(row: dict[str, Any] | None) -> str:
+    """The same of another report's row."""
+    if row is None or row["value"] is None:
+        return "-"
+    if row["low"] is None:
+        return f"{row['value']:.1f}"
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def draw_deltas(report: dict[str, Any], path: Path) -> None:
+    """The first column minus each other one after one click, beside SAM minus RITM of the paper on all of its sets."""
+    differences = [one for one in report["differences"] if one["comparison"]["measure"] == "click"]
+    sets = list(report["differences"][0]["comparison"]["per_set"]) if report["differences"] else []
+    paper = [name for name in SAM_MINUS_RITM if name not in {abbreviation_of(one) for one in sets}]
+    names = [*sets, *paper]
+    unknown = float("nan")
+    series = []
+    for one in differences:
+        values = {name: part["mean"] for name, part in one["comparison"]["per_set"].items()}
+        series.append(
+            Series(
+                name=f"{one['column']} - {one['minus']} (ours)", values=[values.get(name, unknown) for name in names]
+            )
+        )
+    published = [SAM_MINUS_RITM.get(abbreviation_of(name) or name, unknown) for name in names]
+    series.append(Series(name="SAM ViT-H - RITM (published, figure 9a)", values=published))
+    labels = Labels(title="One click in the middle: difference of mean IoU", x="IoU")
+    path.write_bytes(encode(deltas([with_abbreviation(name) for name in names], series, labels)))
+
+
+def with_abbreviation(name: str) -> str:
+    """A set's name, and what the paper calls it where that is another."""
+    paper = abbreviation_of(name)
+    return name if paper is None or paper == name else f"{name} ({paper})"
+
+
+def draw_examples(rows: Path, shards: Sequence[Path]) -> None:
+    """The best, median and worst pictures of the set that may be shown: truth, then answers."""
+    scores = [one for one in read_rows(rows, score_from_plain) if one.picture.startswith(f"{SHOWN_SET}/")]
+    ranked = sorted((one for one in scores if one.nearest), key=lambda one: -one.mean_iou)
+    chosen = [score for several in best_middle_worst(ranked, 2).values() for score in several]
+    wanted = {score.picture for score in chosen}
+    own = [shard for shard in shards if SHOWN_SET in shard.name]
+    records = {record.name: record for record in read_data(own) if record.name in wanted}
+    tiles, titles = [], []
+    for score in chosen:
+        pixels = records[score.picture].pixels()
+        truths = [decode(one.truth) for one in score.nearest]
+        answers = [decode(one.answer) if one.answer is not None else truths[0] & False for one in score.nearest]
+        tiles += [overlay(pixels, truths), overlay(pixels, answers)]
+        titles += ["truth", f"answers, mean IoU {score.mean_iou:.2f}"]
+    sheet = contact_sheet(tiles, titles=titles, columns=4)
+    (PAGE.parent / f"instances_{SHOWN_SET}.jpg").write_bytes(encode(sheet, "jpeg"))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -24,6 +24,8 @@ MEASURES = {"ods": "ODS", "ois": "OIS", "ap": "AP", "r50": "R50"}
 SHOWN = 2
 """Best, median and worst pictures, of each as many."""
 _GAP_PX = 6
+_SEEN = 30
+"""A single point is plotted so many times over: the legend goes where the fewest points are, and would hide one."""
 
 
 def make_experiment(
@@ -108,6 +110,8 @@ def pr_plot(result: EdgesResult) -> Picture:
         order = np.argsort(recall, kind="stable")
         # Levels at which nothing is predicted have no precision.
         order = order[recall[order] > 0]
+        if len(order) == 1:
+            order = np.repeat(order, _SEEN)
         lines.append(Line(name=heading(result, column), x=recall[order], values=precision[order]))
     labels = Labels(title="All levels, summed over pictures", x="recall", y="precision")
     return Picture(panels([Panel(labels=labels, lines=lines)], columns=1), "Precision over recall", "png")

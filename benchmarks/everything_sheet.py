@@ -11,8 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-from skimage import color, data
+from skimage import data
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -33,7 +32,7 @@ def main(arguments: list[str]) -> None:
     asked = parser.parse_args(arguments)
     predictor = anymask.Predictor(anymask.load(asked.model))
     pictures = {path.stem: load_image(path).pixels for path in asked.pictures}
-    pictures |= {name: _coloured(getattr(data, name)()) for name in asked.skimage}
+    pictures |= {name: load_image(getattr(data, name)()).pixels for name in asked.skimage}
     tiles, titles = [], []
     for name, pixels in pictures.items():
         masks = anymask.segment_everything(predictor, pixels, AutomaticConfig.named(asked.preset))
@@ -41,10 +40,6 @@ def main(arguments: list[str]) -> None:
         titles.append(f"{name}: {len(masks)}")
         print(titles[-1])
     asked.out.write_bytes(encode(contact_sheet(tiles, titles, columns=4, tile_px=320), "jpeg"))
-
-
-def _coloured(pixels: np.ndarray) -> np.ndarray:
-    return color.gray2rgb(pixels) if pixels.ndim == 2 else pixels[..., :3]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ python benchmarks/mae_start.py --data 'train-*.tar' --validate val.tar --mae run
 
 Both runs see the same pictures, masks and clicks in the same order. Each goes on where it was when the command is given
 again. The scores are the quick ones that `anymask train --validate` logs, on at most 64 pictures; for error bars give
-both weights to `anymask evaluate points`. The curves are printed and kept in OUT/mae_start.json.
+both weights to `anymask evaluate points`. The curves are printed and kept in
+OUT/mae_start.json; OUT/mae_start.png plots what both runs measured while they trained.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from anymask.cli.main import main as anymask
+from anymask.figures import Labels, Line, Panel, encode, panels
+from anymask.figures.pictures import Pixels
 from anymask.runs import RunFolder
 from benchmarks.harness import machine
 
 MEASURES = ("click", "box")
+SMOOTH = 50
+"""Steps that a point of the plotted curves averages."""
 Curve = dict[int, dict[str, float]]
 """Step -> mean IoU of each measure."""
 
@@ -46,7 +51,23 @@ def main(arguments: list[str]) -> int:
     print(table(curves["random"], curves["mae"]))
     result = {"name": "mae_start", "machine": machine(), "recipe": asked.recipe, **curves}
     (asked.out / "mae_start.json").write_text(json.dumps(result, indent=1) + "\n")
+    runs = {name: list(RunFolder(asked.out / name).metrics()) for name in ("random", "mae")}
+    (asked.out / "mae_start.png").write_bytes(encode(plot(runs)))
     return 0
+
+
+def plot(runs: dict[str, list[dict[str, float]]]) -> Pixels:
+    """Loss, click and box IoU of both runs' training steps, each the mean of the fifty around it."""
+    shown = (("loss", "loss"), ("point_iou", "IoU of the first click"), ("box_iou", "IoU of the box"))
+    plots = []
+    for key, title in shown:
+        lines = []
+        for name, metrics in runs.items():
+            rows = [line for line in metrics if key in line]
+            steps, values = [row["step"] for row in rows], [row[key] for row in rows]
+            lines.append(Line(name=name, x=steps, values=values, smooth=SMOOTH))
+        plots.append(Panel(labels=Labels(title=title, x="step"), lines=lines))
+    return panels(plots, columns=3)
 
 
 def curve(run: RunFolder) -> Curve:

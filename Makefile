@@ -45,7 +45,7 @@ lint: $(READY)  ## ruff, mypy --strict, the import contracts
 check: lint web-check  ## the quick tier: lint, then every test that is not marked slow; those of web/ when Node.js is there
 	$(PYTEST) -m "not slow"
 
-test: lint web-check $(TOOL) chromium  ## everything: lint, then every test, those in a browser too
+test: lint web-check $(TOOL) chromium postgres  ## everything: lint, then every test, those in a browser too
 	$(PYTEST)
 
 soak: $(READY)  ## the full size of one row of the fault table: make soak ROW=1
@@ -71,8 +71,8 @@ web-check:  ## of web/: types, lint, tests, and whether its types are the server
 chromium:  ## Debian's Chromium, for the tests in a browser
 	@command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
 
-postgres:  ## PostgreSQL of Debian's packages, for the tests that also run on it
-	apt-get install --yes --no-install-recommends postgresql
+postgres:  ## Debian's PostgreSQL, for the tests that also run on it
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update --quiet && apt-get install --yes --no-install-recommends postgresql; }
 
 docs: $(READY)  ## docs/reference/ from the docstrings
 	$(BIN)/python docs/build_reference.py

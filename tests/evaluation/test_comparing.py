@@ -12,6 +12,7 @@ from anymask.errors import ConfigError, RunError
 from anymask.evaluation.comparing import MEAN, compare_runs, to_page, to_table
 from anymask.evaluation.metrics import BootstrapConfig
 from tests.evaluation.annotated_data import write_annotated, write_results
+from tests.evaluation.line_data import write_archive, write_maps
 from tests.evaluation.protocols.colours import write_colours
 
 QUICK = BootstrapConfig(resamples=50)
@@ -104,9 +105,22 @@ def test_what_cannot_be_compared_is_said(drawn: tuple[Path, list[str]], tmp_path
     with pytest.raises(RunError, match="is no report"):
         compare_runs(root, tmp_path / "few", QUICK)
     report = json.loads((tmp_path / "few" / "report.json").read_text())
-    for protocol, message in (("instances", "give two of one"), ("edges", "give two of one")):
+    for protocol, message in (("instances", "give two of one"), ("ambiguity", "give two of one")):
         (tmp_path / "more" / "report.json").write_text(json.dumps({**report, "protocol": protocol}))
         with pytest.raises(ConfigError, match=message):
             compare_runs(tmp_path / "few", tmp_path / "more", QUICK)
-    with pytest.raises(ConfigError, match="of edges cannot be compared this way"):
+    with pytest.raises(ConfigError, match="of ambiguity cannot be compared this way"):
         compare_runs(tmp_path / "more", tmp_path / "more", QUICK)
+
+
+def test_edges_are_compared_by_the_benchmarks_figures(tmp_path: Path) -> None:
+    archive, maps = write_archive(tmp_path / "BSR", 6), write_maps(tmp_path / "mine", 6)
+    out = tmp_path / "edges"
+    asked = ["--data", str(archive), "--maps", str(maps), "--baselines", "sobel", "--levels", "9", "--out", str(out)]
+    assert main(["evaluate", "edges", *asked]) == 0
+    found = compare_runs(out, out, QUICK, ("mine", "sobel"))
+    assert [one.measure for one in found.deltas] == ["ODS", "OIS", "AP", "R50"]
+    for one in found.deltas[:3]:
+        assert one.value.mean == pytest.approx(value(out, "mine", one.measure) - value(out, "sobel", one.measure))
+    same = compare_runs(out, out, QUICK)
+    assert {(one.value.mean, one.value.low, one.value.high) for one in same.deltas[:3]} == {(0.0, 0.0, 0.0)}

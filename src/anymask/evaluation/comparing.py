@@ -11,9 +11,12 @@ from typing import Any, TypeVar
 from anymask.errors import ConfigError, RunError
 from anymask.evaluation.answering import score_from_plain
 from anymask.evaluation.average import recall_difference
+from anymask.evaluation.boundaries.scores import score_differences
 from anymask.evaluation.compare import compare
+from anymask.evaluation.edges_report import MEASURES as EDGE_MEASURES
 from anymask.evaluation.metrics import BootstrapConfig, Interval, mean_interval
 from anymask.evaluation.protocols import instances, proposals
+from anymask.evaluation.protocols.edges import edges_from_plain
 from anymask.evaluation.protocols.text import MEASURES, samples, text_from_plain
 from anymask.evaluation.results import FIRST_MEASURES, curve_measure, result_from_plain
 from anymask.evaluation.rows import Row, read_rows
@@ -72,7 +75,7 @@ def compare_runs(
     a, b = _open(first, columns[0]), _open(second, columns[1])
     if a.report["protocol"] != b.report["protocol"]:
         raise ConfigError(f"{first} is of {a.report['protocol']}, {second} of {b.report['protocol']}; give two of one")
-    ways = {"points": _points, "proposals": _proposals, "instances": _instances, "text": _text}
+    ways = {"points": _points, "edges": _edges, "proposals": _proposals, "instances": _instances, "text": _text}
     protocol = a.report["protocol"]
     if protocol not in ways:
         raise ConfigError(f"evaluations of {protocol} cannot be compared this way; known are {', '.join(ways)}")
@@ -124,6 +127,14 @@ def _points(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
             pairs = [*one.per_set.items(), (MEAN, one.mean_of_sets)]
             found += [Delta(measure=measure, set_name=name, value=value) for name, value in pairs]
     return found
+
+
+def _edges(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
+    # A column may be headed by more than its name, which its file has.
+    files = [replace(run, column=run.report["facts"]["files"][run.column]) for run in (a, b)]
+    first, second = _paired(*(run.rows(edges_from_plain) for run in files))
+    values = score_differences([row.counts for row in first], [row.counts for row in second], config)
+    return [Delta(measure=EDGE_MEASURES[name], set_name="", value=value) for name, value in values.items()]
 
 
 def _proposals(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:

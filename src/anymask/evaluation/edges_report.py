@@ -51,7 +51,11 @@ def make_experiment(
         config=config,
         data=[str(path) for path in data],
         columns=[heading(result, column) for column, rows in result.columns.items() if rows],
-        facts={"pictures": len(next(iter(result.columns.values()))), "curves": curves(result)},
+        facts={
+            "pictures": len(next(iter(result.columns.values()))),
+            "files": {heading(result, column): column for column in result.columns},
+            "curves": curves(result),
+        },
         scores=scores(result),
         published=published("edges"),
         remarks=_remarks(result),

@@ -9,7 +9,7 @@ import pytest
 
 from anymask.errors import InputError
 from anymask.evaluation.boundaries.matching import Counts
-from anymask.evaluation.boundaries.scores import curve, score, score_intervals
+from anymask.evaluation.boundaries.scores import curve, score, score_differences, score_intervals
 from anymask.evaluation.metrics import BootstrapConfig
 
 
@@ -130,3 +130,16 @@ def test_pictures_of_other_levels_or_none_are_refused() -> None:
         score([])
     with pytest.raises(InputError, match=r"levels; expected one or more pictures"):
         score([counts([(1, 1, 1)], 2), counts([(1, 1, 1)] * 2, 2)])
+
+
+def test_a_paired_difference_is_narrower_than_the_scores_and_none_to_itself() -> None:
+    config, pictures = BootstrapConfig(resamples=200), drawn(2, pictures=30)
+    worse = [Counts(one.matched_truth, one.truth, one.matched_predicted, one.predicted + 50) for one in pictures]
+    found = score_differences(pictures, worse, config)
+    assert found["ods"].mean == pytest.approx(score(pictures).ods - score(worse).ods)
+    assert 0 < found["ods"].low < found["ods"].mean < found["ods"].high
+    alone = score_intervals(pictures, config)["ods"]
+    assert found["ods"].high - found["ods"].low < alone.high - alone.low
+    assert {(one.mean, one.low, one.high) for one in score_differences(worse, worse, config).values()} == {(0, 0, 0)}
+    with pytest.raises(InputError, match="the same pictures, got 30 and 29"):
+        score_differences(pictures, worse[1:], config)

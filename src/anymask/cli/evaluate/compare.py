@@ -27,8 +27,8 @@ def compare(
 ) -> None:
     """By how much A is above B on the same pictures, with 95 % intervals; `*` where one leaves out 0.
 
-    Both must be of one experiment (points, proposals, instances or text) and of the same pictures and annotations. The
-    same pictures are drawn for both, so what makes a picture hard for both cancels.
+    Both must be of one experiment (points, edges, proposals, instances or text) and of the same pictures and
+    annotations. The same pictures are drawn for both, so what makes a picture hard for both cancels.
 
     **Examples**
 

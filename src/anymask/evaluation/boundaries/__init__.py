@@ -6,7 +6,7 @@ Next: `protocols/edges.py` runs it over a dataset, `edges_report.py` shows what 
 """
 
 from anymask.evaluation.boundaries.matching import Counts, Matched, count_matches, match_lines, thresholds
-from anymask.evaluation.boundaries.scores import Scores, curve, score, score_intervals
+from anymask.evaluation.boundaries.scores import Scores, curve, score, score_differences, score_intervals
 
 __all__ = [
     "Counts",
@@ -16,6 +16,7 @@ __all__ = [
     "curve",
     "match_lines",
     "score",
+    "score_differences",
     "score_intervals",
     "thresholds",
 ]

@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 _BETWEEN = 100
 """Places looked at between two neighbouring thresholds for the best F."""
+_AT_ONCE = 200
+"""Resamples computed together; bounds memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,21 +77,55 @@ def score_intervals(counts: Sequence[Counts], config: BootstrapConfig) -> dict[s
 
     Raises: InputError as `score`.
     """
-    table, found = _Table.of(counts), score(counts)
+    drawn = _resampled(_Table.of(counts), config)
+    return {name: _interval(value, [one[name] for one in drawn], config) for name, value in _figures(counts).items()}
+
+
+def score_differences(
+    first: Sequence[Counts], second: Sequence[Counts], config: BootstrapConfig
+) -> dict[str, Interval]:
+    """How much higher the first counts score than the second, of the same pictures in the same order: the same pictures
+    are drawn for both, so what the two have in common (hard pictures) cancels.
+
+    Raises: InputError as `score`, or for other numbers of pictures.
+    """
+    if len(first) != len(second):
+        raise InputError(f"a paired difference needs the same pictures, got {len(first)} and {len(second)}")
+    ours, theirs = (_resampled(_Table.of(counts), config) for counts in (first, second))
+    mine, other = _figures(first), _figures(second)
+    return {
+        name: _interval(
+            mine[name] - other[name], [a[name] - b[name] for a, b in zip(ours, theirs, strict=True)], config
+        )
+        for name in mine
+    }
+
+
+def _figures(counts: Sequence[Counts]) -> dict[str, float]:
+    return _named(score(counts))
+
+
+def _named(scores: Scores) -> dict[str, float]:
+    return {name: getattr(scores, name) for name in ("ods", "ois", "ap", "r50")}
+
+
+def _resampled(table: _Table, config: BootstrapConfig) -> list[dict[str, float]]:
+    """The figures of each resample; the same draws for every table of as many pictures."""
     rng = np.random.default_rng(config.seed)
-    even = np.full(len(counts), 1 / len(counts))
-    drawn: list[Scores] = []
-    for start in range(0, config.resamples, 200):
-        weights = rng.multinomial(len(counts), even, size=min(200, config.resamples - start))
-        drawn += _score(table, weights.astype(np.float64))
+    pictures = len(table.truth)
+    even = np.full(pictures, 1 / pictures)
+    drawn: list[dict[str, float]] = []
+    for start in range(0, config.resamples, _AT_ONCE):
+        weights = rng.multinomial(pictures, even, size=min(_AT_ONCE, config.resamples - start))
+        drawn += [_named(one) for one in _score(table, weights.astype(np.float64))]
+    return drawn
+
+
+def _interval(value: float, resamples: Sequence[float], config: BootstrapConfig) -> Interval:
+    known = np.array([one for one in resamples if np.isfinite(one)])
     tail = (1 - config.level) / 2
-    intervals = {}
-    for name in ("ods", "ois", "ap", "r50"):
-        values = np.array([getattr(one, name) for one in drawn])
-        values = values[np.isfinite(values)]
-        low, high = np.quantile(values, [tail, 1 - tail]) if len(values) else (np.nan, np.nan)
-        intervals[name] = Interval(getattr(found, name), float(low), float(high))
-    return intervals
+    low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (np.nan, np.nan)
+    return Interval(value, float(low), float(high))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -120,7 +120,7 @@ def run(
                 out / f"{name}.jsonl",
                 f"edges {config.levels} levels, tolerance {config.tolerance}, {settings[name]}",
                 _to_plain,
-                _from_plain,
+                edges_from_plain,
             )
     columns: dict[str, list[EdgeResult]] = {name: [] for name in names}
     bad = []
@@ -283,7 +283,11 @@ def _to_plain(result: EdgeResult) -> dict[str, Any]:
     }
 
 
-def _from_plain(plain: dict[str, Any]) -> EdgeResult:
+def edges_from_plain(plain: dict[str, Any]) -> EdgeResult:
+    """What a column's file keeps of one picture.
+
+    Raises: InputError for counts at different numbers of levels.
+    """
     arrays = [np.array(plain[name], np.int64) for name in ("matched_truth", "matched_predicted", "predicted")]
     if not len(arrays[0]) == len(arrays[1]) == len(arrays[2]):
         raise InputError(f"{plain['picture']} has counts at different numbers of levels; delete the file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from anymask.data_engine.generation.crew import Job, device_of, prepare_process, run_local
 from anymask.data_engine.generation.manifest import FILE, Piece, open_manifest, write_manifest
 from anymask.data_engine.generation.pieces import PieceFacts
-from anymask.errors import RunError, WeightsError
+from anymask.errors import AnymaskError, RunError, WeightsError
 from tests.data_engine.generation.small_runs import small_config, write_pictures
 
 
@@ -41,12 +42,28 @@ def test_an_error_of_ours_in_a_worker_ends_the_run_with_its_words(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_workers_that_die_at_their_start_end_the_run(tmp_path: Path, small_model: Path) -> None:
+def test_a_device_that_cannot_be_used_is_told_at_once(tmp_path: Path, small_model: Path) -> None:
     job, pieces = prepare(tmp_path, small_model)
-    broken = Job(work=job.work, session="s", device="no such device", threads=1)
-    with pytest.raises((RunError, WeightsError)) as raised:
-        run_local(broken, pieces, 2, lambda *_: None, print, lambda: False)
-    assert "no such device" in str(raised.value) or "died at their start" in str(raised.value)
+    with pytest.raises(AnymaskError, match="no such device"):
+        run_local(replace(job, device="no such device"), pieces, 1, lambda *_: None, print, lambda: False)
+
+
+DIES_AT_ONCE = """
+import os, signal, sys
+if "--multiprocessing-fork" in sys.orig_argv:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_that_die_at_their_start_end_the_run(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(DIES_AT_ONCE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    job, pieces = prepare(tmp_path, small_model)
+    with pytest.raises(RunError, match=r"3 workers in a row died at their start \(signal SIGKILL\)"):
+        run_local(job, pieces, 2, lambda *_: None, print, lambda: False)
 
 
 def test_gpus_are_taken_in_turn_and_other_devices_as_named(monkeypatch: pytest.MonkeyPatch) -> None:

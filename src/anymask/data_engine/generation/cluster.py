@@ -43,6 +43,7 @@ def run_ray(
 ) -> None:
     """Make all `pieces` with `workers` actors; returns early when `should_stop`.
 
+    Ray Data restarts actors without end and does their work again; a picture that ends them is set aside by its tries.
     Joins the cluster at `address` ("auto" for the one of this machine), or starts one here and ends it afterwards. Each
     actor takes as many CPUs as the job has threads, and a GPU when its device is cuda.
 
@@ -66,8 +67,6 @@ def run_ray(
             compute=ray.data.ActorPoolStrategy(size=min(workers, len(pieces))),
             num_cpus=job.threads,
             num_gpus=1 if job.device.startswith("cuda") else 0,
-            max_restarts=-1,
-            max_task_retries=-1,
         )
         for row in rows.iter_rows():
             facts = PieceFacts(**row["facts"])

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 
 from sqlalchemy import text, update
@@ -69,7 +70,7 @@ def _save_until(
             client = client or team.client(server, 0)
             image = team.images[place % len(team.images)]
             answer = client.call("POST", f"/images/{image}/actions", {"actions": [action]}, timeout_s=20)
-        except OSError:
+        except (OSError, HTTPException):  # not answered, or cut off in the middle of it
             return
         if answer.status == 200:
             acknowledged.add(action["mask_id"])

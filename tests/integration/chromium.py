@@ -22,7 +22,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 """A step may take this long: the machine may be busy."""
 VIEW = {"width": 1280, "height": 800}
 

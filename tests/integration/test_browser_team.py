@@ -73,7 +73,7 @@ def test_one_person_annotates_and_another_reviews(
         with browsing(tmp_path / "admin") as context:
             admin = Tool(context.pages[0], server.url)
             admin.open(f"/projects/{project}/review")
-            expect(admin.page.get_by_role("heading", name="1 masks")).to_be_visible()
+            expect(admin.page.get_by_role("heading", name="1 mask")).to_be_visible()
             admin.page.get_by_role("button", name="Mask 1").click()
             expect(admin.page.get_by_text("As it was first")).to_be_visible()
             admin.page.get_by_role("button", name="Accept", exact=True).click()

@@ -15,7 +15,7 @@ import {
   subtractSelected,
 } from "./mask";
 import { press } from "./pointer";
-import { acceptDraft, cancelDraft, pick } from "./prompt";
+import { cancelDraft, pick } from "./prompt";
 import type { Command } from "./shortcuts";
 import { isDraftEmpty, type Look, type Point, type State, type Tool } from "./state";
 import { clampToPicture, fit, toPicture, zoomAt, zoomTo } from "./viewport";
@@ -30,7 +30,7 @@ const [STEP_PX, LONG_STEP_PX] = [4, 40];
 function accept(editor: Editor): void {
   const { state } = editor.getSnapshot();
   if (state.polygon.length > 0) editor.act("Polygon", (now, stamp) => closePolygon(now, true, stamp));
-  else editor.act("Keep object", acceptDraft);
+  else editor.keepObject();
 }
 
 /** The innermost of what is going on dropped: polygon, object, selection. */

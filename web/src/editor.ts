@@ -5,7 +5,7 @@ import type { Decoder } from "./decoder";
 import { EMPTY_HISTORY, type History, maskChanges, nextRedo, nextUndo, record, redo, undo } from "./history";
 import type { HeldConflict, Log } from "./log";
 import { describe, remove, withMasks } from "./mask";
-import { nextColour, receiveAnswer, type Stamp } from "./prompt";
+import { acceptDraft, nextColour, receiveAnswer, type Stamp } from "./prompt";
 import { defaults, type Draft, isDraftEmpty, type Mask, type Picture, type Point, type Prompt, type State } from "./state";
 import { fit } from "./viewport";
 import { type Action, fromMask, type Known, knownOf, toActions } from "./wire";
@@ -51,6 +51,8 @@ export class Editor {
   private conflicts: readonly HeldConflict[] = [];
   private decoder: Decoder | null = null;
   private asked: Prompt | null = null;
+  /** The prompt whose answer is to be kept as soon as it is there. */
+  private keptAhead: Prompt | null = null;
   private trouble = "";
   private activity = new Activity(15_000);
   private saving: Promise<void> = Promise.resolve();
@@ -126,6 +128,13 @@ export class Editor {
     this.history = record(this.history, name, before, after);
     this.change(after);
     this.save(before);
+  }
+
+  /** The object in progress is kept, once the model has answered: a fast hand need not wait. */
+  keepObject(): void {
+    const { answer, work } = this.state;
+    if (answer === null && !isDraftEmpty(work.draft)) this.keptAhead = work.draft.prompt;
+    else this.act("Keep object", acceptDraft);
   }
 
   undo(): void {
@@ -253,6 +262,8 @@ export class Editor {
         if (this.asked === draft.prompt) this.asked = null;
         this.trouble = "";
         this.see((state) => receiveAnswer(state, draft.prompt, answer));
+        if (this.keptAhead === this.state.work.draft.prompt) this.act("Keep object", acceptDraft);
+        this.keptAhead = null;
         this.notify();
       },
       (error: unknown) => {

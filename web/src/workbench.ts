@@ -5,7 +5,6 @@ import { type Backend, Decoder, startWorker } from "./decoder";
 import { Editor } from "./editor";
 import { fetchAhead, fetchBytes, loadEmbedding, loadPixels, loadWork, modelInfoOf } from "./loading";
 import type { HeldLease, Log } from "./log";
-import { acceptDraft } from "./prompt";
 import { remoteBackend } from "./remote";
 import type { Means } from "./runtime";
 import { type Saving, Sync, type Wire } from "./sync";
@@ -135,7 +134,7 @@ export class Workbench {
 
   /** The object in progress is kept, everything is sent, and the task ends. */
   async finish(): Promise<void> {
-    this.editor.act("Keep object", acceptDraft);
+    this.editor.keepObject();
     await this.end(async (task, token) =>
       take(server.POST("/api/v1/tasks/{task_id}/finish", { params: { path: { task_id: task } }, body: { token } })),
     );

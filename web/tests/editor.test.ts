@@ -137,6 +137,16 @@ test("clicks given before the decoder is ready are answered once it is", async (
   expect(editor.getSnapshot().state.answer).not.toBeNull();
 });
 
+test("an object that is kept before the model has answered is kept when it has", async () => {
+  const { editor } = await open();
+  editor.setDecoder(new Decoder(squares(), MODEL, null, () => undefined));
+  press(editor, [0, 0]);
+  runCommand(editor, "prompt.accept");
+  expect(editor.getSnapshot().state.work.masks).toHaveLength(0);
+  await settle();
+  expect(editor.getSnapshot().state.work.masks[0]?.areaPx).toBe(4);
+});
+
 test("hover shows the best mask under the cursor until work begins", async () => {
   const { editor } = await open();
   editor.setDecoder(new Decoder(squares(), MODEL, null, () => undefined));

@@ -17,6 +17,9 @@ import { useHere } from "./session";
 import { StatusLine } from "./StatusLine";
 import { Toolbar } from "./Toolbar";
 
+/** With nothing to do, the queue is asked again after this. */
+const ASK_AGAIN_MS = 4000;
+
 interface Props {
   readonly projectId: number;
   readonly imageId: number | null;
@@ -80,6 +83,12 @@ function Annotating({ bench, projectId, imageId }: Props & { bench: Workbench })
   useEffect(() => {
     void open(imageId);
   }, [open, imageId]);
+  useEffect(() => {
+    // Pictures may still be coming in.
+    if (!isEmpty || task !== null) return;
+    const timer = setInterval(() => void open(imageId), ASK_AGAIN_MS);
+    return () => { clearInterval(timer); };
+  }, [isEmpty, task, open, imageId]);
   useEffect(() => {
     void log.setting<Remapped>("shortcuts").then((kept) => { setRemapped(kept ?? {}); });
   }, [log]);

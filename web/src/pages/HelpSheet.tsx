@@ -64,8 +64,9 @@ export function HelpSheet({
                 <div key={command}>
                   <dt>{COMMANDS[command].title}</dt>
                   <dd>
-                    <button type="button" className="key" onClick={() => { setWaiting(command); }} aria-label={`Key of: ${COMMANDS[command].title}`}>
+                    <button type="button" className="key" onClick={() => { setWaiting(command); }}>
                       {waiting === command ? "press a key" : keysOf(command, remapped).map(keyText).join(" or ") || "none"}
+                      <span className="hidden"> for: {COMMANDS[command].title}</span>
                     </button>
                   </dd>
                 </div>

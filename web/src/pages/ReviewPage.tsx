@@ -148,7 +148,7 @@ function Reviewing({ reviewed, onDone, onChange }: { reviewed: Reviewed; onDone:
           <Notice text={error} />
         </section>
         <section className="mask-list" aria-labelledby="review-masks">
-          <h2 id="review-masks">{masks.length} masks</h2>
+          <h2 id="review-masks">{masks.length} {masks.length === 1 ? "mask" : "masks"}</h2>
           <label className="check">
             <input type="checkbox" checked={isDifference} onChange={(event) => { setDifference(event.target.checked); }} />
             Show what changed

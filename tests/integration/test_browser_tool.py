@@ -219,3 +219,33 @@ def kill_browser(profile: Path) -> None:
     for process in psutil.process_iter(["cmdline"]):
         if f"--user-data-dir={profile}" in (process.info["cmdline"] or []):
             process.kill()
+
+
+def test_two_versions_of_a_mask_are_shown_and_one_is_chosen(server: Running, tmp_path: Path) -> None:
+    me = server.browser()
+    first, _ = wait_for_pictures(me)
+    with browsing(tmp_path / "profile") as context:
+        tool = Tool(context.pages[0], server.url)
+        tool.open(f"/projects/{first['project_id']}/annotate/{first['id']}")
+        tool.wait_for_model()
+        tool.press("b")
+        tool.drag((0.3, 0.2), (0.4, 0.2))
+        tool.wait_saved()
+        (mask,) = masks_of(me, first["id"])
+        # Meanwhile somebody else gives the mask a label.
+        task = me.data("POST", f"/images/{first['id']}/task", {"kind": "annotate"})
+        change = {"key": "from-elsewhere", "kind": "relabel", "mask_id": mask["id"], "base_version": mask["version"]}
+        lease = {name: task["lease"][name] for name in ("task_id", "token")}
+        batch = {"lease": lease, "actions": [{**change, "label": "theirs", "at": "2026-01-01T00:00:00Z"}]}
+        me.data("POST", f"/images/{first['id']}/actions", batch)
+        tool.drag((0.4, 0.2), (0.5, 0.3))
+        panel = tool.page.get_by_role("alertdialog")
+        expect(panel).to_contain_text("Somebody else changed this mask")
+        assert masks_of(me, first["id"])[0]["label"] == "theirs"
+        panel.get_by_role("button", name="Keep mine").click()
+        expect(panel).to_have_count(0)
+        tool.wait_saved()
+        (kept,) = masks_of(me, first["id"])
+        assert kept["area_px"] > mask["area_px"]
+        assert kept["version"] == mask["version"] + 2
+        assert tool.faults == []

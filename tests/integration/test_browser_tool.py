@@ -249,3 +249,27 @@ def test_two_versions_of_a_mask_are_shown_and_one_is_chosen(server: Running, tmp
         assert kept["area_px"] > mask["area_px"]
         assert kept["version"] == mask["version"] + 2
         assert tool.faults == []
+
+
+def test_axe_finds_no_serious_fault_in_light_and_dark(server: Running, tmp_path: Path, repository: Path) -> None:
+    me = server.browser()
+    first, _ = wait_for_pictures(me)
+    axe = (repository / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    base = f"/projects/{first['project_id']}"
+    with browsing(tmp_path / "profile") as context:
+        tool = Tool(context.pages[0], server.url)
+        tool.open(f"{base}/annotate")
+        tool.wait_for_model()
+        tool.click(0.5, 0.5)
+        expect(tool.page.locator(".candidate")).to_have_count(3)
+        assert tool.serious_faults_for_axe(axe) == []
+        tool.press("Enter", "?")
+        assert tool.serious_faults_for_axe(axe) == []
+        tool.press("Escape")
+        for theme in ("light", "dark"):
+            for path, mark in (("/", "Projects"), (base, "Pictures"), (f"{base}/statistics", "Statistics")):
+                tool.open(path)
+                expect(tool.page.get_by_role("heading", name=mark, exact=True).first).to_be_visible()
+                assert tool.serious_faults_for_axe(axe) == [], f"{path} in {theme}"
+            tool.page.get_by_role("button", name="Dark colours" if theme == "light" else "Light colours").click()
+        assert tool.faults == []

@@ -118,7 +118,7 @@ def test_embedded_weights_that_are_not_there_are_a_clear_error() -> None:
 
 
 def test_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(WeightsError, match=r"'vit_x'; known are tiny, vit_b, vit_l, vit_h"):
+    with pytest.raises(WeightsError, match=r"'vit_x'; known are tiny, tiny_loop_start, vit_b, vit_l, vit_h"):
         load("vit_x")
 
 

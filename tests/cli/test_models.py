@@ -32,7 +32,7 @@ def test_every_registered_model_is_listed_with_all_that_is_known(
 def test_table_shows_name_size_licence_state_and_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--cache-dir", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "vit_b       375 MB  absent          Apache-2.0" in lines
+    assert "vit_b                375 MB  absent          Apache-2.0" in lines
     assert f"        path: {tmp_path}/sam_vit_b_01ec64.pth" in lines
     assert lines[-1] == f"cache folder: {tmp_path}"
 

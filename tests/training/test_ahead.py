@@ -27,16 +27,18 @@ def test_what_follows_is_made_once_and_before_it_is_asked_for() -> None:
 
 
 def test_what_nobody_asks_for_any_more_is_dropped() -> None:
-    gate, made = threading.Event(), []
+    held, gate, made = threading.Event(), threading.Event(), []
 
     def make(key: int) -> int:
         if key == 1:
+            held.set()
             gate.wait(30)
         made.append(key)
         return key
 
     ahead = Ahead(make)  # one thread: held by 1, it cannot begin 2 and 3
     assert ahead.get([0], [1, 2, 3]) == [0]
+    assert held.wait(30)
     assert ahead.get([]) == []
     gate.set()
     assert ahead.get([4]) == [4]

@@ -38,7 +38,9 @@ export type Choice = "mine" | "theirs" | "both";
 export interface Keeper {
   readonly log: Log;
   readonly personId: number;
-  /** Something is in the log. */
+  /** Something is on its way into the log. */
+  readonly onSaving: () => void;
+  /** It is in the log. */
   readonly onSaved: () => void;
 }
 
@@ -225,9 +227,10 @@ export class Editor {
   private send(actions: readonly Action[]): void {
     const { picture, work } = this.state;
     if (picture === null) return;
-    const { log, personId, onSaved } = this.keeper;
+    const { log, personId, onSaving, onSaved } = this.keeper;
     const entries = actions.map((action) => ({ personId, imageId: picture.id, action }));
     const draft = { imageId: picture.id, draft: work.draft };
+    onSaving();
     this.saving = this.saving.then(() => log.append(entries, draft)).then(onSaved, (error: unknown) => {
       this.fail(error);
     });

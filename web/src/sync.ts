@@ -31,6 +31,8 @@ export class Sync {
   private pauseMs = FIRST_PAUSE_MS;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private saving: Saving = { state: "saved", pending: 0, message: "" };
+  /** Entries on their way into the log: until they are there, nothing counts as saved. */
+  private expected = 0;
 
   constructor(
     private readonly log: Log,
@@ -48,6 +50,18 @@ export class Sync {
     this.timer = null;
     this.isWanted = true;
     if (!this.isRunning) void this.run();
+  }
+
+  /** Something is on its way into the log. */
+  expect(): void {
+    this.expected += 1;
+    if (this.saving.state === "saved") this.report({ state: "saving", pending: this.expected, message: "" });
+  }
+
+  /** What was expected is in the log: it is sent. */
+  arrived(): void {
+    this.expected -= 1;
+    this.kick();
   }
 
   /** Sends what waits, and everything that is kicked until `stop`. */
@@ -87,7 +101,8 @@ export class Sync {
       const [first] = batch;
       if (first === undefined) {
         this.pauseMs = FIRST_PAUSE_MS;
-        this.report({ state: "saved", pending: 0, message: "" });
+        const state = this.expected > 0 ? "saving" : "saved";
+        this.report({ state, pending: this.expected, message: "" });
         return;
       }
       this.report({ state: "saving", pending: await this.log.count(), message: "" });

@@ -79,8 +79,11 @@ export class Workbench {
     this.editor = new Editor({
       log,
       personId,
+      onSaving: () => {
+        this.sync.expect();
+      },
       onSaved: () => {
-        this.sync.kick();
+        this.sync.arrived();
       },
     });
   }

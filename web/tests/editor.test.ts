@@ -51,7 +51,7 @@ async function open(change: Partial<Opened> = {}, name: string = crypto.randomUU
   const log = await Log.open(name);
   logs.push(log);
   let clock = 0;
-  const editor = new Editor({ log, personId: 1, onSaved: () => undefined }, () => (clock += 1000));
+  const editor = new Editor({ log, personId: 1, onSaving: () => undefined, onSaved: () => undefined }, () => (clock += 1000));
   editor.open(
     { picture: { id: 1, name: "p.png", sizeHw: SIZE }, masks: [], known: new Map(), draft: null, conflicts: [], ...change },
     15_000,

@@ -129,3 +129,15 @@ test("a conflict sets its mask aside and lets the others through", async () => {
   expect(held?.actions.map((action) => action.key)).toEqual(["b", "c"]);
   expect(held?.message).toBe("somebody changed it");
 });
+
+test("nothing counts as saved while something is on its way into the log", async () => {
+  const { log, sync, said } = await start();
+  await sync.settled();
+  sync.expect();
+  expect(said.at(-1)?.state).toBe("saving");
+  await sync.settled(); // finds an empty log, which says nothing of what is on its way
+  expect(said.at(-1)?.state).toBe("saving");
+  await act(log, ["late"]);
+  sync.arrived();
+  expect(await sync.settled()).toEqual({ state: "saved", pending: 0, message: "" });
+});

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
@@ -30,6 +31,9 @@ from tests.cli.servers import Answer, Client, Running, new_action
 from tests.data_engine.world import SIZE_HW
 from tests.integration.team import Team
 from tests.services.postgres import Postgres
+
+_COMES_AGAIN = 10
+"""Times that a client asks which is told to come again."""
 
 
 def serve(team: Team, model: Path, cache: Path, *, workers: int = 0) -> Running:
@@ -137,7 +141,7 @@ async def _ask_rounds(team: Team, url: str, rounds: int, clients: int) -> int:
     database, refused = team.database(), 0
     path, body = f"/projects/{team.project_id}/queue/next", {"resume": False}
     for _ in range(rounds):
-        answers = await asyncio.gather(*(each.call("POST", path, body) for each in connections))
+        answers = await asyncio.gather(*(_ask(each, path, body) for each in connections))
         leased = [answer["id"] for status, answer in answers if status == 200]
         assert sorted(leased) == sorted(set(leased)), "a task was leased twice"
         assert len(leased) == min(len(team.images), clients)
@@ -157,6 +161,16 @@ async def _ask_rounds(team: Team, url: str, rounds: int, clients: int) -> int:
     await asyncio.gather(*(each.close() for each in connections))
     database.close()
     return refused
+
+
+async def _ask(connection: Connection, path: str, body: Any) -> tuple[int, Any]:
+    """The answer; a client that is told to come again (503: the database is busy) does."""
+    for _ in range(_COMES_AGAIN):
+        status, answer = await connection.call("POST", path, body)
+        if status != 503:
+            return status, answer
+        await asyncio.sleep(2)
+    return status, answer
 
 
 def _end_leases(session: Session) -> None:

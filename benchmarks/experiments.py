@@ -71,8 +71,8 @@ class Meter:
         self.seconds = 0.0
         self.calls: list[tuple[PromptBatch, bool]] = []
         self._embed, self._decode = model.embed, model.decode
-        model.embed = self._timed_embed  # type: ignore[method-assign]
-        model.decode = self._timed_decode  # type: ignore[method-assign]
+        model.embed = self._timed_embed
+        model.decode = self._timed_decode
 
     def take(self) -> tuple[float, list[tuple[PromptBatch, bool]]]:
         """What was counted since the last time."""
@@ -123,9 +123,9 @@ def cost(name: str, model: Sam, pictures: Sequence[RecordedPicture], work: Calla
         meter = Meter(model)
         result = work(picture)
         network, calls = meter.take()
-        model.embed, model.decode = plain  # type: ignore[method-assign]
+        model.embed, model.decode = plain
         bare = bare_seconds(Predictor(model), picture.record.pixels(), calls, 64)
-        model.embed, model.decode = plain  # type: ignore[method-assign]
+        model.embed, model.decode = plain
         prompts = sum(len(batch) for batch, _ in calls)
         rows.append((prompts, network, bare, result.model_s - network, result.scoring_s))
         print(f"  {name} {picture.name}: network {network:.2f} s, bare {bare:.2f} s", file=sys.stderr, flush=True)

@@ -68,7 +68,7 @@ def test_a_mask_goes_through_all_its_states(world: World) -> None:
     create = world.change("create")
 
     def act(kind: str, version: int, **options: object) -> Change:
-        return world.change(kind, create.mask_id, base_version=version, **options)  # type: ignore[arg-type]
+        return world.change(kind, create.mask_id, base_version=version, **options)
 
     answer = world.apply(
         world.ada,
@@ -101,7 +101,7 @@ def test_an_action_that_lacks_something_says_what(
     world: World, kind: str, options: dict[str, object], reason: str
 ) -> None:
     image = world.add_picture()
-    answer = world.apply(world.ada, image, world.change(kind, **options))  # type: ignore[arg-type]
+    answer = world.apply(world.ada, image, world.change(kind, **options))
     assert outcomes(answer) == ["refused"]
     assert reason in str(answer.results[0].message)
 
@@ -147,5 +147,5 @@ def test_saving_renews_the_lease_when_a_quarter_is_over(world: World) -> None:
         world.clock.move(wait_s)
         ends.append(world.apply(world.ann, image, world.change("create"), lease=lease).lease_expires_at)
     assert None not in ends
-    assert (ends[1] - ends[0]).total_seconds() == 310  # type: ignore[operator]
+    assert (ends[1] - ends[0]).total_seconds() == 310
     assert queue.Lease(lease.task_id, lease.token) == lease

@@ -100,7 +100,7 @@ def test_only_what_is_asked_for_goes_out(world: World, tmp_path: Path) -> None:
     world.apply(world.ada, done, world.change("reject", create.mask_id, base_version=1))
     path = export(world, tmp_path, "coco", only_finished=True)
     with tarfile.open(path) as tar:
-        value = json.load(tar.extractfile("annotations.json"))  # type: ignore[arg-type]
+        value = json.load(tar.extractfile("annotations.json"))
     shown = [image["file_name"] for image in value["images"]]
     assert done.file_name in shown
     assert rejected.file_name not in shown
@@ -128,7 +128,7 @@ def test_a_worker_that_takes_over_goes_on_where_the_file_is_good(
     def dies(self: Exporter, tar: tarfile.TarFile, held: HeldJob, image_id: int) -> None:
         calls.append(image_id)
         if len(calls) == 4:
-            tar.fileobj.write(b"half a picture")  # type: ignore[union-attr]
+            tar.fileobj.write(b"half a picture")
             raise KeyboardInterrupt
         real(self, tar, held, image_id)
 

@@ -8,7 +8,7 @@ from tests.data_engine.world import World
 
 
 def write(world: World, **options: object) -> None:
-    entry = journal.Entry("test", world.clock(), world.ann.id, world.project.id, **options)  # type: ignore[arg-type]
+    entry = journal.Entry("test", world.clock(), world.ann.id, world.project.id, **options)
     world.database.write(lambda session: journal.write(session, entry))
 
 
@@ -33,6 +33,6 @@ def test_entries_are_found_by_their_key(world: World) -> None:
 def test_the_database_itself_refuses_to_change_or_remove_an_entry(world: World, change: object) -> None:
     write(world)
     with pytest.raises(DBAPIError, match="append-only"):
-        world.database.write(lambda session: session.execute(change))  # type: ignore[call-overload]
+        world.database.write(lambda session: session.execute(change))
     rows = world.database.read(lambda session: journal.read(session, world.project.id))
     assert [row.kind for row in rows] == ["test"]

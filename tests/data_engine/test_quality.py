@@ -84,4 +84,4 @@ def test_sets_that_do_not_fit_are_refused() -> None:
 @pytest.mark.parametrize("changes", [{"min_iou": 0.0}, {"size_edges": (0.5,)}, {"score_edges": (0.0, 0.9, 0.8)}])
 def test_bad_settings_are_named(changes: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(changes))):
-        QualityConfig(**changes)  # type: ignore[arg-type]
+        QualityConfig(**changes)

@@ -8,9 +8,7 @@ from tests.data_engine.world import World
 
 
 def review(world: World, image_id: int, decision: reviews.Decision, **options: object) -> None:
-    world.database.write(
-        lambda s: reviews.review(s, world.rob, image_id, decision, world.clock(), **options)  # type: ignore[arg-type]
-    )
+    world.database.write(lambda s: reviews.review(s, world.rob, image_id, decision, world.clock(), **options))
 
 
 def test_a_picture_that_needs_work_goes_back_with_the_comment(world: World) -> None:

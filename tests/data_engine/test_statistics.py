@@ -24,11 +24,11 @@ def test_statistics_are_those_counted_by_hand(world: World) -> None:
         create(square, half, model_sha256=MODEL, active_ms=6000, clicks=3),
         create(square, None, tool="brush", active_ms=10_000, clicks=0),
     ]
-    world.apply(world.ada, one, *changes)  # type: ignore[arg-type]
-    world.apply(world.rob, two, create(half, half, model_sha256=MODEL, active_ms=4000))  # type: ignore[arg-type]
+    world.apply(world.ada, one, *changes)
+    world.apply(world.rob, two, create(half, half, model_sha256=MODEL, active_ms=4000))
     deleted = create(half, half)
-    world.apply(world.rob, two, deleted)  # type: ignore[arg-type]
-    world.apply(world.rob, two, world.change("delete", deleted.mask_id, base_version=1))  # type: ignore[attr-defined]
+    world.apply(world.rob, two, deleted)
+    world.apply(world.rob, two, world.change("delete", deleted.mask_id, base_version=1))
     found = world.database.read(lambda session: statistics.compute(session, world.project.id))
     assert (found.all.masks, found.all.images) == (4, 2)
     assert found.all.masks_per_image == Spread(2, 2.0, 1.5, 2.5, 2.0)

@@ -76,7 +76,7 @@ def test_a_long_job_keeps_its_lease_and_the_worker_stops_when_told(
     real = jobs.renew
 
     def renew(*arguments: object) -> None:
-        real(*arguments)  # type: ignore[arg-type]
+        real(*arguments)
         renewed.set()
 
     monkeypatch.setattr(jobs, "renew", renew)

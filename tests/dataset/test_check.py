@@ -32,7 +32,7 @@ def test_a_whole_dataset_is_sound(dataset: Path) -> None:
 
 def rewrite(shard: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     with tarfile.open(shard) as tar:
-        files = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+        files = {member.name: tar.extractfile(member).read() for member in tar}
     change(files)
     write_tar(shard, files)
 

@@ -49,7 +49,7 @@ def test_an_independent_reader_sees_sa1bs_fields_and_the_same_masks(tmp_path: Pa
         names = shard.getnames()
         assert names == ["sa_1.jpg", "sa_1.json", "sa_2.jpg", "sa_2.json"]
         for number, picture in pictures.items():
-            record = json.load(io.BytesIO(shard.extractfile(f"sa_{number}.json").read()))  # type: ignore[union-attr]
+            record = json.load(io.BytesIO(shard.extractfile(f"sa_{number}.json").read()))
             assert record["image"] == {"image_id": number, "width": 30, "height": 20, "file_name": f"sa_{number}.jpg"}
             for index, annotation in enumerate(record["annotations"]):
                 assert list(annotation)[:8] == SA1B_KEYS
@@ -94,7 +94,7 @@ def test_what_a_stopped_run_left_is_written_anew(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(tmp_path, stops(), WriteConfig(pictures_per_shard=1))  # type: ignore[arg-type]
+        write_dataset(tmp_path, stops(), WriteConfig(pictures_per_shard=1))
     assert write_dataset(tmp_path, [drawn_picture(9)]).pictures == 1
     assert [picture.name for picture in read_labelled(tmp_path)] == ["sa1b/sa_9"]
 
@@ -102,7 +102,7 @@ def test_what_a_stopped_run_left_is_written_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("changes", [{"pictures_per_shard": 0}, {"first_number": -1}])
 def test_bad_settings_are_named(changes: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(changes))):
-        WriteConfig(**changes)  # type: ignore[arg-type]
+        WriteConfig(**changes)
 
 
 def test_numbers_are_found_in_names_of_sa1b_alone() -> None:

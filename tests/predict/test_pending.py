@@ -52,7 +52,7 @@ def test_tracing_in_threads_gives_the_same_masks_and_counts(lively: Predictor, s
 def test_every_answer_of_the_model_is_kept_or_rejected_once(
     lively: Predictor, scene: npt.NDArray[np.uint8], changes: dict[str, float]
 ) -> None:
-    config = replace(CROPS, **changes)  # type: ignore[arg-type]
+    config = replace(CROPS, **changes)
     pending = start_everything(lively, scene, config)
     kept = len(pending.masks())
     windows = 5 if config.crop_layers else 1

@@ -17,7 +17,7 @@ from anymask.server.config import ServerConfig, is_loopback
 )
 def test_what_would_not_be_safe_is_refused(options: dict[str, object], reason: str) -> None:
     with pytest.raises(ServerConfigError, match=reason):
-        ServerConfig(**{"secret": "s" * 32, **options})  # type: ignore[arg-type]
+        ServerConfig(**{"secret": "s" * 32, **options})
 
 
 @pytest.mark.parametrize(

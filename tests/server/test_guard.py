@@ -111,8 +111,8 @@ def test_too_many_uploads_at_once_are_asked_to_come_again() -> None:
                 free.set()
 
         guard, given = Guard(app, CONFIG), scope("/api/v1/projects/1/images")
-        await asyncio.gather(*(guard(given, lambda: None, send) for _ in range(2)))  # type: ignore[arg-type]
-        await guard(given, lambda: None, send)  # type: ignore[arg-type]
+        await asyncio.gather(*(guard(given, lambda: None, send) for _ in range(2)))
+        await guard(given, lambda: None, send)
 
     asyncio.run(both())
     assert seen == [503, 200, 200]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import TracebackType
 
 from anymask.dataset.card import DatasetCard, ShardFacts, Tally, read_card, sha256_of, write_card
 from anymask.dataset.formats.sa1b import to_sa1b
@@ -142,11 +143,13 @@ class _Writer:
     def __enter__(self) -> _Writer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             self._close()
         else:
-            self._open.__exit__(kind, error, trace)  # type: ignore[arg-type]
+            self._open.__exit__(kind, error, trace)
 
     def add(self, picture: LabelledPicture, jpeg: bytes) -> None:
         """Append one picture."""

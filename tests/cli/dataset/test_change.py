@@ -103,7 +103,7 @@ def test_damaged_pictures_are_left_out_named_and_the_exit_code_says_so(
     dataset: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     with tarfile.open(dataset / "sa_000000.tar") as tar:
-        files = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+        files = {member.name: tar.extractfile(member).read() for member in tar}
     files["sa_3.jpg"] = files["sa_3.jpg"][:-30]
     files["sa_5.json"] = files["sa_5.json"][:-30]
     write_tar(tmp_path / "damaged.tar", files)

@@ -18,7 +18,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def manifest_of(source: Path, path: Path, **changes: int) -> list[list[int]]:
-    config = GenerateConfig(pictures_per_piece=3, pictures_per_shard=5, **changes)  # type: ignore[arg-type]
+    config = GenerateConfig(pictures_per_piece=3, pictures_per_shard=5, **changes)
     write_manifest(path, config, [str(source)])
     manifest = open_manifest(path)
     return [[item.number for item in manifest.items(piece)] for piece in manifest.pieces]
@@ -35,7 +35,7 @@ def test_pieces_do_not_reach_over_shards_and_hold_every_picture_once(source: Pat
 
 def test_pieces_are_named_by_what_is_in_them(source: Path, tmp_path: Path) -> None:
     def names(**changes: object) -> list[str]:
-        write_manifest(tmp_path / "m", GenerateConfig(pictures_per_piece=3, **changes), [str(source)])  # type: ignore[arg-type]
+        write_manifest(tmp_path / "m", GenerateConfig(pictures_per_piece=3, **changes), [str(source)])
         return [piece.name for piece in open_manifest(tmp_path / "m").pieces]
 
     before = names()

@@ -51,7 +51,7 @@ def test_a_consumer_that_stops_listening_ends_the_threads(made: tuple[Pipeline, 
     before = threading.active_count()
     run = pipeline.run(items)
     next(run)
-    run.close()  # type: ignore[attr-defined]
+    run.close()
     assert threading.active_count() == before
 
 

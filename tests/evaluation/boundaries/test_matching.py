@@ -51,7 +51,7 @@ def test_the_assignment_is_the_best_there_is(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_scores_of_real_pictures_agree_with_the_exact_solver(data_dir) -> None:  # type: ignore[no-untyped-def]
+def test_scores_of_real_pictures_agree_with_the_exact_solver(data_dir) -> None:
     records = [one for one in read_source(data_dir / "train-00.tar") if one.set_name == "bsds500"][:4]
     ours, slow = [], []
     for record in records:
@@ -67,7 +67,7 @@ def test_scores_of_real_pictures_agree_with_the_exact_solver(data_dir) -> None: 
         assert getattr(ours_scores, name) == pytest.approx(getattr(slow_scores, name), abs=1e-3)
 
 
-def slow_counts(levels, truths, tolerance):  # type: ignore[no-untyped-def]
+def slow_counts(levels, truths, tolerance):
     """`count_matches`, one dense assignment a level and annotator."""
     from anymask.evaluation.boundaries.matching import Counts
 

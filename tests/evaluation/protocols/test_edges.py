@@ -79,7 +79,7 @@ def test_an_annotator_alone_has_nobody_to_agree_with() -> None:
     from tests.evaluation.test_edge_finders import shard_picture
 
     picture = shard_picture(1)
-    alone = EdgePicture(type(picture.source)("1", "lines", picture.source.image_bytes, picture.source.maps_bytes[:1]))  # type: ignore[union-attr,call-arg]
+    alone = EdgePicture(type(picture.source)("1", "lines", picture.source.image_bytes, picture.source.maps_bytes[:1]))
     assert score_annotators(alone, CONFIG).counts.truth == 0
 
 
@@ -175,7 +175,7 @@ def test_what_cannot_be_evaluated_is_refused(tmp_path: Path) -> None:
 )
 def test_impossible_settings_are_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"EdgeBenchmarkConfig.{field} must be .* got {value}"):
-        EdgeBenchmarkConfig(**{field: value})  # type: ignore[arg-type]
+        EdgeBenchmarkConfig(**{field: value})
 
 
 @pytest.mark.slow

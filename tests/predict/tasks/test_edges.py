@@ -107,4 +107,4 @@ def test_the_embedded_model_finds_the_outline_of_a_disc() -> None:
 )
 def test_impossible_settings_are_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"EdgesConfig.{field} must be .* got {value}"):
-        EdgesConfig(**{field: value})  # type: ignore[arg-type]
+        EdgesConfig(**{field: value})

@@ -36,6 +36,13 @@ def test_the_server_answers_to_its_own_names_only(site: Site, host: str, status:
     assert browser.get("/session").status_code == status
 
 
+@pytest.mark.parametrize("address", ["/masks/%00/versions", "/projects/1/images?file_name=a%00.png"])
+def test_an_address_with_nul_is_refused_before_a_database_sees_it(site: Site, address: str) -> None:
+    answer = site.browser("Ada").get(address)
+    assert (answer.status_code, answer.json()["kind"]) == (400, "request")
+    assert "NUL" in answer.json()["message"]
+
+
 def test_a_body_that_is_too_large_is_refused_however_it_is_sent(site: Site) -> None:
     ada, project = site.browser("Ada"), site.add_project()
 
@@ -60,7 +67,7 @@ def scope(path: str = "/api/v1/people", **headers: str) -> dict[str, Any]:
     pairs = [
         (name.replace("_", "-").encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()
     ]
-    return {"type": "http", "method": "POST", "path": path, "headers": pairs}
+    return {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": pairs}
 
 
 def run(app: Any, given: dict[str, Any], receive: Any) -> list[Any]:

@@ -88,6 +88,25 @@ def tiny_longer(steps: int = 3200) -> TrainConfig:
     )
 
 
+def tiny_large_views(steps: int = 1600) -> TrainConfig:
+    """After `tiny_longer`: views as large as those at work, boxes more often, and three rounds.
+
+    Command: anymask train --recipe tiny_large_views --from runs/tiny_longer/model.safetensors --data 'train-*.tar'
+    --data crowds.tar --out runs/tiny_large_views
+    """
+    base = tiny_longer(steps)
+    return replace(
+        base,
+        phases=(
+            Phase(until=0.60, size=384, masks=10, mask_loss="normalised", clicks=2),
+            Phase(until=1.0, size=512, masks=10, mask_loss="normalised", clicks=2),
+        ),
+        rounds=replace(base.rounds, prompts=replace(base.rounds.prompts, box_probability=0.5)),
+        optimizer=replace(base.optimizer, lr=5e-4),
+        seed=5,
+    )
+
+
 def tiny_loop_start(steps: int = 1600) -> TrainConfig:
     """A short `tiny` that has not seen the pictures on which the data engine's loop and the fine-tuning guide begin,
     nor those of the edge experiment.

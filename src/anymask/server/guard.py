@@ -1,4 +1,4 @@
-"""What every request and answer passes: the host's name, the size and pace of the body, and headers that forbid."""
+"""What every request and answer passes: host, address, size and pace of the body, and headers that forbid."""
 
 from __future__ import annotations
 
@@ -62,6 +62,10 @@ class Guard:
             )
             await answer(400, "host", message)(scope, receive, send)
             return
+        if _has_nul(scope):
+            message = "an address must not contain the character NUL; the ids in it are the server's own"
+            await answer(400, "request", message)(scope, receive, send)
+            return
         is_upload = scope["method"] == "POST" and scope["path"].rstrip("/").rsplit("/", 1)[-1] in UPLOADS
         limit = self.config.max_upload_bytes if is_upload else self.config.max_json_bytes
         length = headers.get("content-length", "0")
@@ -109,6 +113,11 @@ class Guard:
             return message
 
         return paced
+
+
+def _has_nul(scope: Scope) -> bool:
+    """Whether the path or the query has a NUL, which no id has and PostgreSQL's texts cannot hold."""
+    return "\x00" in scope["path"] or b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]
 
 
 def _large(limit: int) -> str:

@@ -7,6 +7,7 @@ import torch
 from anymask.data_engine import pictures
 from anymask.data_engine.embedding import Embedder
 from anymask.data_engine.jobs import HeldJob, take_job
+from anymask.data_engine.model_shelf import ModelShelf
 from anymask.errors import EmbeddingMismatchError
 from anymask.model.weights import load
 from anymask.predict.embeddings import load_embedding
@@ -28,11 +29,15 @@ def ask(world: World, predictor: Predictor) -> HeldJob:
     return held
 
 
+def shelf_of(world: World, predictor: Predictor) -> ModelShelf:
+    return ModelShelf(world.database, world.blobs, lambda: predictor.model)
+
+
 def test_a_picture_is_embedded_with_both_hashes_in_half_precision(
     world: World, predictor: Predictor, tmp_path: Path
 ) -> None:
     held = ask(world, predictor)
-    Embedder(world.database, world.blobs, predictor)(held)
+    Embedder(world.database, world.blobs, shelf_of(world, predictor))(held)
     sha256 = held.payload["image_sha256"]
     key = world.database.read(lambda s: pictures.find_embedding(s, sha256, predictor.model_sha256()))
     assert key is not None
@@ -51,7 +56,7 @@ def test_a_picture_is_embedded_with_both_hashes_in_half_precision(
 
 def test_a_job_for_another_model_or_picture_is_refused(world: World, predictor: Predictor) -> None:
     held = ask(world, predictor)
-    embed = Embedder(world.database, world.blobs, predictor)
+    embed = Embedder(world.database, world.blobs, shelf_of(world, predictor))
     for change in ({"model_sha256": "0" * 64}, {"image_sha256": "0" * 64}):
         other = HeldJob(held.id, held.kind, held.token, 1, held.project_id, held.payload | change)
         with pytest.raises(EmbeddingMismatchError):

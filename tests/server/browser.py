@@ -14,9 +14,9 @@ from anymask.data_engine import people
 from anymask.data_engine.embedding import Embedder
 from anymask.data_engine.exports import Exporter
 from anymask.data_engine.imports import Importer
+from anymask.data_engine.model_shelf import ModelShelf
 from anymask.data_engine.worker import Worker
 from anymask.model.sam import Sam
-from anymask.predict.predictor import Predictor
 from anymask.server.deps import Services
 from tests.data_engine.world import draw_picture, provenance, rectangle
 
@@ -113,9 +113,9 @@ class Site:
     def work(self) -> None:
         """What the worker process does, here."""
         services = self.services
-        predictor = Predictor(self.model)
+        shelf = ModelShelf(services.database, services.blobs, lambda: self.model)
         handlers = {
-            "embed": Embedder(services.database, services.blobs, predictor),
+            "embed": Embedder(services.database, services.blobs, shelf),
             "import": Importer(services.database, services.blobs, services.model.sha256),
             "export": Exporter(services.database, services.blobs, services.config.import_roots[0].parent / "exports"),
         }

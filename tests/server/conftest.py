@@ -9,6 +9,7 @@ import pytest
 
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.deployment import deploy
+from anymask.data_engine.model_shelf import ModelShelf
 from anymask.data_engine.store import Database
 from anymask.model.sam import Sam
 from anymask.model.weights import load, model_hash
@@ -16,6 +17,7 @@ from anymask.server.app import create_app
 from anymask.server.config import ServerConfig
 from anymask.server.deps import Services
 from anymask.server.embeddings import ServerDecoder
+from anymask.server.models import ServedModels
 from tests.server.browser import Site
 
 
@@ -40,12 +42,13 @@ def site(migrated_url: str, tmp_path: Path, model: Sam) -> Iterator[Site]:
         max_upload_bytes=300_000,
         max_json_bytes=200_000,
     )
+    deploy(database, blobs, model, "small", cache)
     services = Services(
         config=config,
         database=database,
         blobs=blobs,
-        model=deploy(database, blobs, model, "small", cache),
-        decoder=ServerDecoder(model, blobs),
+        models=ServedModels(database, blobs),
+        decoder=ServerDecoder(ModelShelf(database, blobs, lambda: model), blobs),
     )
     made = Site(create_app(services), services, model)
     yield made

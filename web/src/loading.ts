@@ -21,6 +21,16 @@ export function modelInfoOf(model: Schemas["Model"]): ModelInfo {
   };
 }
 
+/** The picture as the server has it now. */
+export async function loadImage(imageId: number): Promise<Image> {
+  return take(server.GET("/api/v1/images/{image_id}", { params: { path: { image_id: imageId } } }));
+}
+
+/** A model that the server has, current or not. */
+export async function loadModel(sha256: string): Promise<Schemas["Model"]> {
+  return take(server.GET("/api/v1/models/{sha256}", { params: { path: { sha256 } } }));
+}
+
 async function fetchOk(url: string, signal?: AbortSignal): Promise<Response> {
   const response = await fetch(url, signal === undefined ? {} : { signal });
   if (!response.ok) throw toError(await response.json().catch(() => null), response.status);

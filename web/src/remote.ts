@@ -30,8 +30,8 @@ export function toDecoded(answer: Schemas["Decoded"]): Decoded {
   );
 }
 
-/** `note` says why the server decodes. */
-export function remoteBackend(note: string): Backend & { openImage: (imageId: number) => void } {
+/** `note` says why the server decodes, `model` by which model. */
+export function remoteBackend(note: string, model: string): Backend & { openImage: (imageId: number) => void } {
   let imageId = 0;
   return {
     means: { where: "server", threads: 0, note },
@@ -47,6 +47,7 @@ export function remoteBackend(note: string): Backend & { openImage: (imageId: nu
         server.POST("/api/v1/images/{image_id}/decode", {
           params: { path: { image_id: imageId } },
           body: {
+            model,
             prompt: toPromptRecord(prompt, logits !== null),
             mask_logits: logits === null ? null : encodeLogits(logits),
           },

@@ -3,7 +3,7 @@
 import { type Schemas, server, ServerError, take } from "./client";
 import { type Backend, Decoder, startWorker } from "./decoder";
 import { Editor } from "./editor";
-import { fetchAhead, fetchBytes, loadEmbedding, loadPixels, loadWork, modelInfoOf } from "./loading";
+import { fetchAhead, fetchBytes, loadEmbedding, loadImage, loadModel, loadPixels, loadWork, modelInfoOf } from "./loading";
 import type { HeldLease, Log } from "./log";
 import { remoteBackend } from "./remote";
 import type { Means } from "./runtime";
@@ -43,7 +43,7 @@ const wire: Wire = {
 export class Workbench {
   readonly editor: Editor;
   private readonly sync: Sync;
-  private decoder: Promise<Decoder> | null = null;
+  private decoder: { readonly sha256: string; readonly made: Promise<Decoder> } | null = null;
   private opening = new AbortController();
   private heartbeat: ReturnType<typeof setInterval> | null = null;
   private bench: Bench = {
@@ -154,10 +154,7 @@ export class Workbench {
     this.sync.stop();
     globalThis.removeEventListener("online", this.onOnline);
     if (this.heartbeat !== null) clearInterval(this.heartbeat);
-    void this.decoder?.then((decoder) => {
-      decoder.close();
-    });
-    this.decoder = null;
+    this.closeDecoder();
   }
 
   private async end(how: (taskId: number, token: number) => Promise<unknown>): Promise<void> {
@@ -173,15 +170,10 @@ export class Workbench {
     this.say({ task: null });
   }
 
-  /** The embedding is fetched and given to the decoder. */
+  /** The embedding is fetched and given to the decoder of the model that made it. */
   private async ready(image: Schemas["Image"], signal: AbortSignal): Promise<void> {
     try {
-      const [decoder, embedding] = await Promise.all([
-        this.startDecoder(),
-        loadEmbedding(image, signal, () => {
-          this.say({ readiness: "waiting" });
-        }),
-      ]);
+      const [decoder, embedding] = await this.loadModelWork(image, signal);
       if (signal.aborted) return;
       await decoder.open(image.id, embedding);
       this.editor.setDecoder(decoder);
@@ -192,16 +184,49 @@ export class Workbench {
     }
   }
 
-  private startDecoder(): Promise<Decoder> {
-    this.decoder ??= this.makeDecoder();
-    return this.decoder;
+  /** Decoder and embedding of one model. When another became current before its embedding was there, of that one. */
+  private async loadModelWork(image: Schemas["Image"], signal: AbortSignal): Promise<[Decoder, ArrayBuffer]> {
+    const onWait = (): void => {
+      this.say({ readiness: "waiting" });
+    };
+    try {
+      return await Promise.all([this.decoderOf(image.model_sha256), loadEmbedding(image, signal, onWait)]);
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.status !== 409) throw error;
+      const now = await loadImage(image.id);
+      return Promise.all([this.decoderOf(now.model_sha256), loadEmbedding(now, signal, onWait)]);
+    }
   }
 
-  private async makeDecoder(): Promise<Decoder> {
-    const model = modelInfoOf(this.model);
-    const { backend, means } = await startWorker(model, await fetchBytes(this.model.decoder_url));
+  private decoderOf(sha256: string): Promise<Decoder> {
+    if (this.decoder?.sha256 === sha256) return this.decoder.made;
+    this.closeDecoder();
+    const made = this.makeDecoder(sha256);
+    this.decoder = { sha256, made };
+    // A decoder that could not be fetched is fetched again for the next picture.
+    made.catch(() => {
+      if (this.decoder?.made === made) this.decoder = null;
+    });
+    return made;
+  }
+
+  private closeDecoder(): void {
+    this.decoder?.made.then(
+      (decoder) => {
+        decoder.close();
+      },
+      () => undefined,
+    );
+    this.decoder = null;
+  }
+
+  private async makeDecoder(sha256: string): Promise<Decoder> {
+    // The server may have another model than when the page was loaded.
+    const served = sha256 === this.model.sha256 ? this.model : await loadModel(sha256);
+    const model = modelInfoOf(served);
+    const { backend, means } = await startWorker(model, await fetchBytes(served.decoder_url));
     const remote = (note: string): Backend => {
-      const answering = remoteBackend(note);
+      const answering = remoteBackend(note, sha256);
       answering.openImage(this.bench.task?.image.id ?? 0);
       return answering;
     };

@@ -119,10 +119,12 @@ def run_server(
 
     from anymask.cli.options import load_model
     from anymask.data_engine.deployment import deploy
-    from anymask.model.weights import cache_directory
+    from anymask.data_engine.model_shelf import ModelShelf
+    from anymask.model.weights import cache_directory, model_hash
     from anymask.server.app import create_app
     from anymask.server.deps import Services
     from anymask.server.embeddings import ServerDecoder
+    from anymask.server.models import ServedModels
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     database, blobs = place.open()
@@ -130,8 +132,16 @@ def run_server(
     cache = cache_directory() / "decoders"
     console.warn("preparing the model for the browser (the first time on a machine this takes up to a minute)")
     deployed = deploy(database, blobs, model, place.model, cache)
-    decoder = ServerDecoder(model, blobs)
-    services = Services(config=config, database=database, blobs=blobs, model=deployed, decoder=decoder)
+    if deployed.sha256 != model_hash(model):
+        console.warn(f"the current model is {deployed.name}, not {place.model}; `anymask engine rollback` goes back")
+    shelf = ModelShelf(database, blobs, lambda: model, device=place.device)
+    services = Services(
+        config=config,
+        database=database,
+        blobs=blobs,
+        models=ServedModels(database, blobs),
+        decoder=ServerDecoder(shelf, blobs),
+    )
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(services), log_level="warning", access_log=False, server_header=False, timeout_keep_alive=15
@@ -156,8 +166,8 @@ def run_worker(place: Place) -> int:
     from anymask.data_engine.embedding import Embedder
     from anymask.data_engine.exports import Exporter
     from anymask.data_engine.imports import Importer
+    from anymask.data_engine.model_shelf import ModelShelf
     from anymask.data_engine.worker import Worker
-    from anymask.predict.predictor import Predictor
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     stop = threading.Event()
@@ -165,12 +175,12 @@ def run_worker(place: Place) -> int:
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
     database, blobs = place.open()
-    predictor = Predictor(load_model(place.model, place.device))
-    embed = Worker(database, {"embed": Embedder(database, blobs, predictor)})
+    shelf = ModelShelf(database, blobs, lambda: load_model(place.model, place.device), device=place.device)
+    embed = Worker(database, {"embed": Embedder(database, blobs, shelf)})
     files = Worker(
         database,
         {
-            "import": Importer(database, blobs, predictor.model_sha256()),
+            "import": Importer(database, blobs, None),
             "export": Exporter(database, blobs, place.workspace / "exports"),
         },
     )

@@ -9,36 +9,30 @@ from sqlalchemy.orm import Session
 
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.jobs import HeldJob
+from anymask.data_engine.model_shelf import ModelShelf
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import EmbeddingRow
-from anymask.errors import EmbeddingMismatchError
 from anymask.predict.embeddings import EmbeddedImage, encode_embedding
-from anymask.predict.predictor import Predictor
 
 _LEVEL = 1
 """Half-precision numbers hardly shrink: the lowest effort gives nearly all there is."""
 
 
 class Embedder:
-    """Does jobs of kind `embed` with one model."""
+    """Does jobs of kind `embed` with the model that each names."""
 
-    def __init__(self, database: Database, blobs: Blobs, predictor: Predictor) -> None:
-        self.database, self.blobs, self.predictor = database, blobs, predictor
+    def __init__(self, database: Database, blobs: Blobs, shelf: ModelShelf) -> None:
+        self.database, self.blobs, self.shelf = database, blobs, shelf
 
     def __call__(self, held: HeldJob) -> None:
         """Embed the picture of `held`, and keep the result; nothing when it is there already.
 
-        Raises: EmbeddingMismatchError when the job asks for another model or the stored picture is not the one it
+        Raises: EmbeddingMismatchError when the job's model is not to be had or the stored picture is not the one it
         names, ImageError, NotThereError, StoreError.
         """
         wanted = held.payload
-        model_sha256 = self.predictor.model_sha256()
-        if wanted["model_sha256"] != model_sha256:
-            raise EmbeddingMismatchError(
-                f"the job asks for model {wanted['model_sha256'][:12]}..., this worker has {model_sha256[:12]}...; "
-                "start the worker with that model, or leave the job"
-            )
-        embedded = self.predictor.embed(self.blobs.read(wanted["pixels_key"]))
+        embedded = self.shelf.get(wanted["model_sha256"]).embed(self.blobs.read(wanted["pixels_key"]))
+        embedded.check_model(wanted["model_sha256"])
         embedded.check_image(wanted["image_sha256"])
         key = self.blobs.put(compress(embedded))
 

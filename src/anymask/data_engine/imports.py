@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from anymask.data_engine import jobs, journal
 from anymask.data_engine.blobs import Blobs
+from anymask.data_engine.deployment import current
 from anymask.data_engine.incoming import Incoming, Source, open_annotations, open_source, scores_of
 from anymask.data_engine.jobs import HeldJob
 from anymask.data_engine.mask_rows import IMPORT, CheckedMask, Maker, check_mask, make_mask
@@ -37,7 +38,7 @@ class Importer:
     def __init__(
         self, database: Database, blobs: Blobs, model_sha256: str | None, limits: ImageLimits | None = None
     ) -> None:
-        """New pictures are to be embedded by the model of this hash."""
+        """New pictures are to be embedded by the current model; by that of this hash where none is."""
         self.database, self.blobs, self.model_sha256 = database, blobs, model_sha256
         self.limits = limits or ImageLimits()
 
@@ -74,8 +75,9 @@ class Importer:
             kept = keep_picture(self.blobs, item.picture(), self.limits)
 
             def add(session: Session) -> ImageRow:
-                now = self.database.clock()
-                return add_picture(session, project_id, item.file_name, kept, now, self.model_sha256)
+                deployed = current(session)
+                sha256 = self.model_sha256 if deployed is None else deployed.model_sha256
+                return add_picture(session, project_id, item.file_name, kept, self.database.clock(), sha256)
 
             image = self.database.write(add)
         else:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from anymask.data_engine import jobs
 from anymask.data_engine.blobs import Blobs
-from anymask.data_engine.tables import EmbeddingRow, ImageRow, JobRow, MaskRow, TaskRow
+from anymask.data_engine.tables import DeploymentRow, EmbeddingRow, ImageRow, JobRow, MaskRow, TaskRow
 from anymask.errors import NotThereError, TakenError
 from anymask.images.limits import ImageLimits
 from anymask.images.load import load_image
@@ -40,6 +40,8 @@ class ImageView:
     """Of its annotation task."""
     embedding: str
     """ready, waiting or failed."""
+    model_sha256: str | None
+    """Of that embedding: the current model, or the one before it while only its embedding is there."""
     masks: int
     """Neither deleted nor rejected."""
 
@@ -194,8 +196,29 @@ def _views(session: Session, ids: Any, model_sha256: str | None) -> list[ImageVi
         embedded.correlate(ImageRow).exists(),
         failed.correlate(ImageRow).exists(),
     ).join(TaskRow, _own_task())
-    rows = session.execute(query.where(ImageRow.id.in_(ids)).order_by(ImageRow.id))
+    rows = session.execute(query.where(ImageRow.id.in_(ids)).order_by(ImageRow.id)).all()
+    waiting = [row.sha256 for row, _, _, ready, _ in rows if not ready]
+    before = _embedded_before(session, waiting, model_sha256) if waiting and model_sha256 else {}
     return [
-        ImageView(row, state, "ready" if ready else "failed" if is_failed else "waiting", number)
+        ImageView(
+            row,
+            state,
+            "ready" if ready or row.sha256 in before else "failed" if is_failed else "waiting",
+            model_sha256 if ready else before.get(row.sha256, model_sha256),
+            number,
+        )
         for row, state, number, ready, is_failed in rows
     ]
+
+
+def _embedded_before(session: Session, image_sha256s: list[str], model_sha256: str) -> dict[str, str]:
+    """Of pictures that the current model has not embedded, the newest model before it that has."""
+    deployed = select(DeploymentRow.model_sha256, func.max(DeploymentRow.id)).group_by(DeploymentRow.model_sha256)
+    age: dict[str, int] = {sha256: newest for sha256, newest in session.execute(deployed) if sha256 != model_sha256}
+    if not age:
+        return {}
+    query = select(EmbeddingRow.image_sha256, EmbeddingRow.model_sha256).where(
+        EmbeddingRow.image_sha256.in_(image_sha256s), EmbeddingRow.model_sha256.in_(age)
+    )
+    found: list[tuple[str, str]] = [(image, model) for image, model in session.execute(query)]
+    return dict(sorted(found, key=lambda pair: age[pair[1]]))

@@ -48,7 +48,8 @@ def next_task(
     """A task leased to the asker, with the ids of the pictures that come after; None when nothing is left.
 
     With `resume` the task that the asker holds already comes first. Pictures sent back by a reviewer come before new
-    ones; what the asker skipped does not come again.
+    ones, and of those the hardest for the model first, where that was measured; what the asker skipped does not come
+    again.
 
     Raises: NotAllowedError when somebody who is no reviewer asks for reviews.
     """
@@ -193,7 +194,9 @@ def _open(asker: Identity, project_id: int, kind: str, now: datetime) -> Select[
     free = or_(TaskRow.state == "waiting", and_(TaskRow.state == "leased", TaskRow.expires_at < now))
     skipped = select(SkipRow.task_id).where(SkipRow.person_id == asker.id)
     query = select(TaskRow).where(TaskRow.project_id == project_id, TaskRow.kind == kind, free)
-    return query.where(TaskRow.id.not_in(skipped)).order_by(TaskRow.comment.is_(None), TaskRow.id)
+    return query.where(TaskRow.id.not_in(skipped)).order_by(
+        TaskRow.comment.is_(None), TaskRow.priority.desc(), TaskRow.id
+    )
 
 
 def _lease(session: Session, task: TaskRow, asker: Identity, project: ProjectRow, now: datetime) -> None:

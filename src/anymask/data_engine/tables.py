@@ -123,6 +123,19 @@ class ModelRow(Base):
     name: Mapped[str] = mapped_column(String(200))
     facts: Mapped[dict[str, Any]]
     decoder_key: Mapped[str] = mapped_column(String(64))
+    weights_key: Mapped[str | None] = mapped_column(String(64))
+
+
+class DeploymentRow(Base):
+    """A model that became the current one; the newest row says which is. Rows are added, never changed."""
+
+    __tablename__ = "deployments"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    model_sha256: Mapped[str] = mapped_column(ForeignKey("models.sha256"))
+    kind: Mapped[str] = mapped_column(String(20))
+    key: Mapped[str | None] = mapped_column(String(100), unique=True)
+    note: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
 
 
 class EmbeddingRow(Base):
@@ -149,6 +162,7 @@ class TaskRow(Base):
     token: Mapped[int] = mapped_column(BigId)
     expires_at: Mapped[datetime | None]
     comment: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class SkipRow(Base):

@@ -24,6 +24,7 @@ from anymask.data_engine.tables import ImageRow, JobRow, MaskRow, TaskRow
 from anymask.errors import NotAllowedError, NotThereError, SignInError
 from anymask.server.config import ServerConfig
 from anymask.server.embeddings import ServerDecoder
+from anymask.server.models import ServedModels
 from anymask.server.problems import Refusal
 from anymask.server.rules import Access
 from anymask.server.schemas import Id
@@ -40,8 +41,13 @@ class Services:
     config: ServerConfig
     database: Database
     blobs: Blobs
-    model: DeployedModel
+    models: ServedModels
     decoder: ServerDecoder
+
+    @property
+    def model(self) -> DeployedModel:
+        """The current one."""
+        return self.models.current()
 
 
 def services_of(request: Request) -> Services:

@@ -11,6 +11,7 @@ from threading import Lock
 import torch
 
 from anymask.data_engine.blobs import Blobs
+from anymask.data_engine.model_shelf import ModelShelf
 from anymask.model.sam import Sam
 from anymask.predict.embeddings import EmbeddedImage, check_maps, load_embedding
 from anymask.predict.prediction import Prediction
@@ -21,38 +22,40 @@ from anymask.prompts.types import Prompt
 class ServerDecoder:
     """Answers prompts on stored embeddings, one after the other; keeps the last few pictures in memory."""
 
-    def __init__(self, model: Sam, blobs: Blobs, *, pictures: int = 8) -> None:
+    def __init__(self, shelf: ModelShelf, blobs: Blobs, *, pictures: int = 8) -> None:
         """At most `pictures` are kept, some megabytes each."""
-        self.model, self.blobs, self.pictures = model, blobs, pictures
+        self.shelf, self.blobs, self.pictures = shelf, blobs, pictures
         self._ready: OrderedDict[str, Predictor] = OrderedDict()
         # One answer uses all cores already; and what is ready is shared.
         self._lock = Lock()
 
-    def answer(self, key: str, image_sha256: str, prompt: Prompt, *, multimask: bool | None) -> Prediction:
-        """The answer to `prompt` on the embedding that the store has under `key`.
+    def answer(
+        self, key: str, image_sha256: str, model_sha256: str, prompt: Prompt, *, multimask: bool | None
+    ) -> Prediction:
+        """The answer of a model to `prompt` on its embedding, which the store has under `key`.
 
         Raises: EmbeddingMismatchError when it is of another picture or model, PromptError, NotThereError.
         """
         with self._lock:
-            predictor = self._ready.pop(key, None) or Predictor(self.model)
+            predictor = self._ready.pop(key, None) or Predictor(self.shelf.get(model_sha256).model)
             if not predictor.images:
-                predictor.set_image(self._load(key, predictor.model_sha256()))
+                predictor.set_image(self._load(key, model_sha256, predictor.model))
             predictor.images[0].check_image(image_sha256)
             self._ready[key] = predictor
             while len(self._ready) > self.pictures:
                 self._ready.popitem(last=False)
             return predictor.predict(prompt, multimask=multimask)
 
-    def _load(self, key: str, model_sha256: str) -> EmbeddedImage:
+    def _load(self, key: str, model_sha256: str, model: Sam) -> EmbeddedImage:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "embedding.safetensors"
             path.write_bytes(gzip.decompress(self.blobs.read(key)))
             stored = load_embedding(path)
         stored.check_model(model_sha256)
-        check_maps(stored, self.model)
+        check_maps(stored, model)
         return EmbeddedImage(
             frame=stored.frame,
-            embedding=stored.embedding.to(self.model.device, torch.float32),
+            embedding=stored.embedding.to(model.device, torch.float32),
             image_sha256=stored.image_sha256,
             model_sha256=stored.model_sha256,
         )

@@ -255,6 +255,9 @@ class DecodeIn(Wire):
         default=None,
         description="Base64 of (mask_size, mask_size) float16, little endian: `logits` of an earlier answer.",
     )
+    model: Sha256 | None = Field(
+        default=None, description="The model of the picture's embedding, as the picture says; None for the current one."
+    )
     multimask: bool | None = Field(
         default=None, description="True: all candidates. False: one. None: as the prompt is."
     )

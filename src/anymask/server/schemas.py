@@ -226,7 +226,7 @@ class ReviewState(StrEnum):
 
 
 class EmbeddingState(StrEnum):
-    """Whether the current model's embedding is there; `failed`: three tries did not make it."""
+    """Whether an embedding is there; `failed`: three tries did not make it."""
 
     READY = "ready"
     WAITING = "waiting"
@@ -245,10 +245,14 @@ class Image(Wire):
     state: TaskState
     review: ReviewState
     embedding: EmbeddingState
+    model_sha256: Sha256 = Field(
+        description="Of the embedding: the current model, or for a while after a new one came the one before it. Its "
+        "decoder belongs to it."
+    )
     masks: Count = Field(description="Masks that are neither deleted nor rejected.")
     pixels_url: str = Field(description="The picture; immutable.")
     thumbnail_url: str = Field(description="At most 256 px a side, WebP; immutable.")
-    embedding_url: str = Field(description="The current model's embedding; immutable.")
+    embedding_url: str = Field(description="The embedding; immutable.")
     created_at: Moment
 
 

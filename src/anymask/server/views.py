@@ -8,6 +8,7 @@ from datetime import datetime
 
 from anymask.data_engine import projects
 from anymask.data_engine.assisted import Answer, Change, Result
+from anymask.data_engine.deployment import DeployedModel
 from anymask.data_engine.mask_rows import CheckedMask, check_mask, to_plain
 from anymask.data_engine.pictures import ImageView
 from anymask.data_engine.queue import lease_seconds
@@ -22,12 +23,14 @@ from anymask.server.mask_schemas import (
     Outcome,
 )
 from anymask.server.schemas import (
+    EmbeddingMap,
     EmbeddingState,
     Image,
     Job,
     JobKind,
     JobState,
     LeaseUntil,
+    Model,
     Project,
     ProjectCounts,
     ProjectSettings,
@@ -52,9 +55,9 @@ def project_of(row: ProjectRow, counts: projects.Counts) -> Project:
     )
 
 
-def image_of(view: ImageView, model_sha256: str) -> Image:
+def image_of(view: ImageView, current_sha256: str) -> Image:
     """A picture with its addresses, which name their content."""
-    row = view.row
+    row, model_sha256 = view.row, view.model_sha256 or current_sha256
     at = f"{_API}/images/{row.id}"
     return Image(
         id=row.id,
@@ -66,6 +69,7 @@ def image_of(view: ImageView, model_sha256: str) -> Image:
         state=TaskState(view.state),
         review=ReviewState(row.review),
         embedding=EmbeddingState(view.embedding),
+        model_sha256=model_sha256,
         masks=view.masks,
         pixels_url=f"{at}/pixels?v={row.pixels_key[:16]}",
         thumbnail_url=f"{at}/thumbnail?v={row.thumbnail_key[:16]}",
@@ -109,6 +113,22 @@ def job_of(row: JobRow, now: datetime) -> Job:
         download_url=f"{_API}/jobs/{row.id}/file" if is_file else None,
         created_at=row.created_at,
         updated_at=row.updated_at,
+    )
+
+
+def model_of(model: DeployedModel) -> Model:
+    """A model with the address of its decoder."""
+    return Model(
+        sha256=model.sha256,
+        name=model.name,
+        input_size=model.facts["input_size"],
+        mask_size=model.facts["mask_size"],
+        mask_threshold=model.facts["mask_threshold"],
+        candidates=model.facts["candidates"],
+        maps=[EmbeddingMap.model_validate(each) for each in model.facts["maps"]],
+        decoder_url=f"{_API}/models/{model.sha256}/decoder.onnx",
+        decoder_sha256=model.decoder_key,
+        decoder_bytes=model.decoder_bytes,
     )
 
 

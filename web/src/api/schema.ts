@@ -52,6 +52,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Model
+         * @description A model that pictures are, or were, embedded by; `info` has the current one.
+         */
+        get: operations["get_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people": {
         parameters: {
             query?: never;
@@ -325,7 +345,7 @@ export interface paths {
          *
          *     Its metadata say `image_sha256`, `model_sha256`, `original_height`, `original_width`, `resized_height`,
          *     `resized_width`, `input_size`. Not ready: status 503 with Retry-After, after `wait_s` seconds, and the picture goes
-         *     to the head of the worker's queue. `model` other than the server's: 409.
+         *     to the head of the worker's queue. A model that is not current embeds nothing more: 409, get the picture again.
          */
         get: operations["get_embedding"];
         put?: never;
@@ -345,7 +365,7 @@ export interface paths {
         };
         /**
          * Get Decoder
-         * @description The model's decoder for the browser; `info` describes its inputs.
+         * @description The model's decoder for the browser; the model describes its inputs.
          */
         get: operations["get_decoder"];
         put?: never;
@@ -860,6 +880,11 @@ export interface components {
              */
             mask_logits?: string | null;
             /**
+             * Model
+             * @description The model of the picture's embedding, as the picture says; None for the current one.
+             */
+            model?: string | null;
+            /**
              * Multimask
              * @description True: all candidates. False: one. None: as the prompt is.
              */
@@ -913,7 +938,7 @@ export interface components {
         };
         /**
          * EmbeddingState
-         * @description Whether the current model's embedding is there; `failed`: three tries did not make it.
+         * @description Whether an embedding is there; `failed`: three tries did not make it.
          * @enum {string}
          */
         EmbeddingState: "ready" | "waiting" | "failed";
@@ -972,6 +997,11 @@ export interface components {
             review: components["schemas"]["ReviewState"];
             embedding: components["schemas"]["EmbeddingState"];
             /**
+             * Model Sha256
+             * @description Of the embedding: the current model, or for a while after a new one came the one before it. Its decoder belongs to it.
+             */
+            model_sha256: string;
+            /**
              * Masks
              * @description Masks that are neither deleted nor rejected.
              */
@@ -988,7 +1018,7 @@ export interface components {
             thumbnail_url: string;
             /**
              * Embedding Url
-             * @description The current model's embedding; immutable.
+             * @description The embedding; immutable.
              */
             embedding_url: string;
             /**
@@ -2032,6 +2062,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Info"];
+                };
+            };
+            /** @description A value is refused; the message says which and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: the database or the model is busy; come again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description Nobody is signed in, or the session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This person may not do that, or the CSRF token is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this person. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description A value is refused; the message says which and why. */

@@ -105,18 +105,20 @@ def get_embedding(
 
     Its metadata say `image_sha256`, `model_sha256`, `original_height`, `original_width`, `resized_height`,
     `resized_width`, `input_size`. Not ready: status 503 with Retry-After, after `wait_s` seconds, and the picture goes
-    to the head of the worker's queue. `model` other than the server's: 409.
+    to the head of the worker's queue. A model that is not current embeds nothing more: 409, get the picture again.
     """
-    sha256 = served.model.sha256
-    if model is not None and model != sha256:
-        raise EmbeddingMismatchError(
-            f"the embedding of model {model[:12]}... is asked for, this server has {sha256[:12]}...; reload the page"
-        )
     row = _row(served, image_id)
     until, asked = time.monotonic() + wait_s, False
-    while (key := find_embedding(served, row)) is None:
+    wanted = model or served.model.sha256
+    while (key := find_embedding(served, row, wanted)) is None:
+        now = served.model.sha256
+        if wanted != now:
+            raise EmbeddingMismatchError(
+                f"model {wanted[:12]}... has not embedded this picture, and the server has {now[:12]}... now; get "
+                "the picture again"
+            )
         if not asked:
-            _ask(served, row)
+            _ask(served, row, wanted)
             asked = True
         if time.monotonic() >= until:
             return answer(503, "not_ready", "the picture is not embedded yet; ask again in a moment")
@@ -133,19 +135,18 @@ def get_embedding(
 
 @routes.add("GET", "/models/{sha256}/decoder.onnx", Access.SIGNED_IN, responses=_BYTES, response_class=Response)
 def get_decoder(sha256: Sha256, request: Request, served: Served) -> Response:
-    """The model's decoder for the browser; `info` describes its inputs."""
-    if sha256 != served.model.sha256:
-        raise NotThereError(f"there is no model {sha256[:12]}... here; get /api/v1/info for the one there is")
-    return send_blob(request, served.blobs, served.model.decoder_key, "application/octet-stream", immutable=True)
+    """The model's decoder for the browser; the model describes its inputs."""
+    key = served.models.get(sha256).decoder_key
+    return send_blob(request, served.blobs, key, "application/octet-stream", immutable=True)
 
 
-def find_embedding(served: Services, row: ImageRow) -> str | None:
+def find_embedding(served: Services, row: ImageRow, model_sha256: str) -> str | None:
     """The blob's key; None while it is not made."""
-    return served.database.read(lambda session: pictures.find_embedding(session, row.sha256, served.model.sha256))
+    return served.database.read(lambda session: pictures.find_embedding(session, row.sha256, model_sha256))
 
 
-def _ask(served: Services, row: ImageRow) -> None:
-    now, sha256 = served.database.clock(), served.model.sha256
+def _ask(served: Services, row: ImageRow, sha256: str) -> None:
+    now = served.database.clock()
     served.database.write(lambda session: pictures.ask_embedding(session, row, sha256, now, _URGENT))
 
 

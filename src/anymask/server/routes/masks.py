@@ -14,7 +14,7 @@ from anymask.data_engine.tables import ReviewRow
 from anymask.errors import PromptError
 from anymask.masks.rle import to_json
 from anymask.prompts.types import Prompt
-from anymask.server.deps import Asker, Served, Services
+from anymask.server.deps import Asker, Served
 from anymask.server.mask_schemas import (
     ActionBatch,
     BatchResult,
@@ -88,14 +88,16 @@ def list_versions(mask_id: MaskId, served: Served) -> list[MaskVersion]:
 def decode(image_id: Id, given: DecodeIn, served: Served) -> Decoded:
     """The model's answer to a prompt, computed here, for browsers that cannot."""
     image = served.database.read(lambda session: pictures.get_picture(session, image_id))
-    key = find_embedding(served, image)
+    sha256 = given.model or served.model.sha256
+    model = served.models.get(sha256)
+    key = find_embedding(served, image, sha256)
     if key is None:
         raise Refusal(503, "not_ready", "the picture is not embedded yet; ask again in a moment")
-    prompt = _prompt(given.prompt, given.mask_logits, served)
-    answer = served.decoder.answer(key, image.sha256, prompt, multimask=given.multimask)
+    prompt = _prompt(given.prompt, given.mask_logits, model.facts["mask_size"])
+    answer = served.decoder.answer(key, image.sha256, sha256, prompt, multimask=given.multimask)
     masks = answer.mask_set()
     return Decoded(
-        model_sha256=served.model.sha256,
+        model_sha256=sha256,
         masks=[
             DecodedMask(
                 rle=Rle.model_validate(to_json(masks.rles[index])),
@@ -155,14 +157,14 @@ def _review(row: ReviewRow) -> Review:
     )
 
 
-def _prompt(given: PromptRecord, logits: str | None, served: Services) -> Prompt:
+def _prompt(given: PromptRecord, logits: str | None, mask_size: int) -> Prompt:
     points = [(point.x, point.y) for point in given.points]
     box = None if given.box is None else np.array([given.box.x0, given.box.y0, given.box.x1, given.box.y1], np.float32)
     return Prompt(
         points_xy=np.array(points, np.float32) if points else None,
         labels=np.array([int(point.foreground) for point in given.points]) if points else None,
         box_xyxy=box,
-        mask_logits=None if logits is None else _logits(logits, served.model.facts["mask_size"]),
+        mask_logits=None if logits is None else _logits(logits, mask_size),
     )
 
 

@@ -36,7 +36,7 @@ def next_task(project_id: Id, given: NextTask, asker: Asker, served: Served) -> 
         found = queue.next_task(
             session, asker, project, now, kind=given.kind.value, resume=given.resume, model_sha256=sha256
         )
-        return None if found is None else _shown(session, served, found[0], project, found[1])
+        return None if found is None else _shown(session, sha256, found[0], project, found[1])
 
     return served.database.write(find) or Response(status_code=204)
 
@@ -44,13 +44,13 @@ def next_task(project_id: Id, given: NextTask, asker: Asker, served: Served) -> 
 @routes.add("POST", "/images/{image_id}/task", Access.MEMBER, problems=(409,))
 def open_task(image_id: Id, given: OpenTask, asker: Asker, served: Served) -> Task:
     """Lease this picture to the asker, out of order, also when it was done; 409 when somebody else holds it."""
-    now = served.database.clock()
+    now, sha256 = served.database.clock(), served.model.sha256
 
     def lease(session: Session) -> Task:
         image = pictures.get_picture(session, image_id)
         project = get_project(session, image.project_id)
         task = queue.open_task(session, asker, image, project, now, kind=given.kind.value)
-        return _shown(session, served, task, project, [])
+        return _shown(session, sha256, task, project, [])
 
     return served.database.write(lease)
 
@@ -96,8 +96,7 @@ def _end(
     return TaskEnd(id=task.id, state=TaskState(task.state))
 
 
-def _shown(session: Session, served: Services, task: TaskRow, project: ProjectRow, upcoming: list[int]) -> Task:
+def _shown(session: Session, sha256: str, task: TaskRow, project: ProjectRow, upcoming: list[int]) -> Task:
     session.flush()
-    sha256 = served.model.sha256
     first, *others = (image_of(view, sha256) for view in pictures.view(session, [task.image_id, *upcoming], sha256))
     return task_of(task, project, first, others)

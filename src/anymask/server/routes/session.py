@@ -12,7 +12,8 @@ from anymask.errors import NotAllowedError
 from anymask.server.deps import COOKIE, Served, Services, csrf_token, set_cookie
 from anymask.server.router import Routes
 from anymask.server.rules import Access
-from anymask.server.schemas import EmbeddingMap, Info, Model, Person, Session, SignIn
+from anymask.server.schemas import Info, Model, Person, Session, Sha256, SignIn
+from anymask.server.views import model_of
 
 routes = Routes("session")
 
@@ -63,12 +64,18 @@ def get_info(request: Request, served: Served) -> Info:
     return Info(
         version=version("anymask"),
         mode=config.mode,
-        model=None if asker is None else _model(served),
+        model=None if asker is None else model_of(served.model),
         import_formats=list(imports.FORMATS),
         export_formats=list(exports.FORMATS),
         max_upload_bytes=config.max_upload_bytes,
         can_import_folders=asker is not None and bool(config.import_roots),
     )
+
+
+@routes.add("GET", "/models/{sha256}", Access.SIGNED_IN)
+def get_model(sha256: Sha256, served: Served) -> Model:
+    """A model that pictures are, or were, embedded by; `info` has the current one."""
+    return model_of(served.models.get(sha256))
 
 
 def _end(request: Request, served: Services) -> None:
@@ -83,20 +90,4 @@ def _session(served: Services, token: str, asker: people.Identity | None) -> Ses
     row = served.database.read(lambda session: people.get_person(session, asker.id))
     return Session(
         person=Person.model_validate(row), csrf_token=csrf_token(served.config, token), mode=served.config.mode
-    )
-
-
-def _model(served: Services) -> Model:
-    model = served.model
-    return Model(
-        sha256=model.sha256,
-        name=model.name,
-        input_size=model.facts["input_size"],
-        mask_size=model.facts["mask_size"],
-        mask_threshold=model.facts["mask_threshold"],
-        candidates=model.facts["candidates"],
-        maps=[EmbeddingMap.model_validate(each) for each in model.facts["maps"]],
-        decoder_url=f"/api/v1/models/{model.sha256}/decoder.onnx",
-        decoder_sha256=model.decoder_key,
-        decoder_bytes=model.decoder_bytes,
     )

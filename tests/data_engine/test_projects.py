@@ -25,10 +25,14 @@ def test_names_are_unique(world: World) -> None:
     second = world.add_project("dogs")
     with pytest.raises(TakenError):
         world.database.write(
-            lambda s: projects.change_project(s, second.id, name="cups", instructions=None, settings=None)
+            lambda s: projects.change_project(
+                s, second.id, name="cups", instructions=None, settings=None, now=world.clock()
+            )
         )
     changed = world.database.write(
-        lambda s: projects.change_project(s, second.id, name="cats", instructions="Cats.", settings={"lease_s": 60})
+        lambda s: projects.change_project(
+            s, second.id, name="cats", instructions="Cats.", settings={"lease_s": 60}, now=world.clock()
+        )
     )
     assert (changed.name, changed.instructions, changed.settings) == ("cats", "Cats.", {"lease_s": 60})
     with pytest.raises(NotThereError):

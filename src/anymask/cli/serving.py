@@ -161,12 +161,14 @@ def run_server(
 
 
 def run_worker(place: Place) -> int:
-    """Embed, import and export until the process that started this one ends, or a signal comes."""
+    """Embed, propose, import and export until the process that started this one ends, or a signal comes."""
     from anymask.cli.options import load_model
     from anymask.data_engine.embedding import Embedder
     from anymask.data_engine.exports import Exporter
     from anymask.data_engine.imports import Importer
     from anymask.data_engine.model_shelf import ModelShelf
+    from anymask.data_engine.proposals import Proposer
+    from anymask.data_engine.semi_automatic import PROPOSE
     from anymask.data_engine.worker import Worker
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
@@ -176,7 +178,7 @@ def run_worker(place: Place) -> int:
     threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
     database, blobs = place.open()
     shelf = ModelShelf(database, blobs, lambda: load_model(place.model, place.device), device=place.device)
-    embed = Worker(database, {"embed": Embedder(database, blobs, shelf)})
+    embed = Worker(database, {"embed": Embedder(database, blobs, shelf), PROPOSE: Proposer(database, blobs, shelf)})
     files = Worker(
         database,
         {

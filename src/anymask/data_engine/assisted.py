@@ -18,7 +18,9 @@ from sqlalchemy.orm import Session
 from anymask.data_engine import journal, queue
 from anymask.data_engine.mask_rows import (
     ACCEPTED,
+    MODEL,
     PERSON,
+    PROPOSED,
     REJECTED,
     CheckedMask,
     Maker,
@@ -30,7 +32,7 @@ from anymask.data_engine.people import Identity
 from anymask.data_engine.tables import ImageRow, MaskRow, ProjectRow
 from anymask.errors import NotAllowedError, NotThereError
 
-ChangeKind = Literal["create", "replace", "relabel", "delete", "restore", "accept", "reject"]
+ChangeKind = Literal["create", "replace", "relabel", "delete", "restore", "accept", "reject", "undecide"]
 Outcome = Literal["applied", "repeated", "conflict", "refused", "not_tried"]
 
 
@@ -136,15 +138,16 @@ class _Batch:
                 return Result(key=change.key, outcome="conflict", mask=row)
             assert change.mask is not None
             maker = Maker(origin=PERSON, person_id=self.asker.id, stage=self.stage)
-            row = make_mask(self.session, self.image, change.mask_id, change.mask, maker, self.now)
+            was, row = "", make_mask(self.session, self.image, change.mask_id, change.mask, maker, self.now)
             self.masks[row.id] = row
         else:
             assert row is not None
             if row.version != change.base_version:
                 return Result(key=change.key, outcome="conflict", mask=row)
+            was = row.state
             self._change(change, row)
         self.known[change.key] = change.digest
-        journal.write(self.session, self._entry(change, row))
+        journal.write(self.session, self._entry(change, row, was))
         return Result(key=change.key, outcome="applied", mask=row)
 
     def _problem(self, change: Change, row: MaskRow | None) -> str | None:
@@ -156,7 +159,10 @@ class _Batch:
             return f"there is no mask {change.mask_id}; create it first, or load the picture's masks again"
         if change.base_version is None:
             return f"an action of kind {change.kind} needs base_version; send the version it was made on"
-        if row.deleted and row.version == change.base_version and change.kind != "restore":
+        if change.kind == "undecide" and row.origin != MODEL:
+            return "nobody proposed this mask, a person made it; delete it instead"
+        is_back = change.kind in ("restore", "undecide")
+        if row.deleted and row.version == change.base_version and not is_back:
             return "the mask is deleted; restore it first"
         return None
 
@@ -172,11 +178,16 @@ class _Batch:
             row.deleted = True
         elif change.kind == "reject":
             row.state = REJECTED
+        elif change.kind == "undecide":
+            row.state, row.deleted = PROPOSED, False
         else:  # accept, restore
             row.state, row.deleted = ACCEPTED, False
 
-    def _entry(self, change: Change, row: MaskRow) -> journal.Entry:
+    def _entry(self, change: Change, row: MaskRow, was: str) -> journal.Entry:
         details = {"digest": change.digest, "at": change.at.isoformat()}
+        if was == PROPOSED:
+            # What people make of proposals is what the stage is measured by.
+            details["was"] = was
         if change.mask is not None:
             details |= {"tool": str(change.mask.provenance.get("tool")), "area_px": str(row.area_px)}
         return journal.Entry(

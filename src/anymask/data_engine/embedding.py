@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.jobs import HeldJob
 from anymask.data_engine.model_shelf import ModelShelf
+from anymask.data_engine.semi_automatic import ask_after_embedding
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import EmbeddingRow
 from anymask.predict.embeddings import EmbeddedImage, encode_embedding
@@ -25,7 +26,7 @@ class Embedder:
         self.database, self.blobs, self.shelf = database, blobs, shelf
 
     def __call__(self, held: HeldJob) -> None:
-        """Embed the picture of `held`, and keep the result; nothing when it is there already.
+        """Embed the picture of `held`, keep the result, and ask for proposals where its project wants them.
 
         Raises: EmbeddingMismatchError when the job's model is not to be had or the stored picture is not the one it
         names, ImageError, NotThereError, StoreError.
@@ -37,13 +38,15 @@ class Embedder:
         key = self.blobs.put(compress(embedded))
 
         def keep(session: Session) -> None:
+            now = self.database.clock()
             row = EmbeddingRow(
                 image_sha256=embedded.image_sha256,
                 model_sha256=embedded.model_sha256,
                 key=key,
-                created_at=self.database.clock(),
+                created_at=now,
             )
             session.merge(row)
+            ask_after_embedding(session, embedded.image_sha256, embedded.model_sha256, now)
 
         self.database.write(keep)
 

@@ -180,8 +180,8 @@ def get_job(session: Session, job_id: int, *, lock: bool = False) -> JobRow:
 
 
 def list_jobs(session: Session, project_id: int) -> list[JobRow]:
-    """The project's imports and exports, and what was set aside of its embeddings, newest first; at most 200."""
-    shown = or_(JobRow.kind != "embed", JobRow.state == "set_aside")
+    """The project's imports and exports, and what was set aside of its pictures' jobs, newest first; at most 200."""
+    shown = or_(JobRow.kind.not_in(("embed", "propose")), JobRow.state == "set_aside")
     query = select(JobRow).where(JobRow.project_id == project_id, shown).order_by(JobRow.id.desc())
     return list(session.scalars(query.limit(200)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from anymask.masks.types import Rle
 PERSON, MODEL, IMPORT = "person", "model", "import"
 """Who made a mask first."""
 PROPOSED, ACCEPTED, REJECTED = "proposed", "accepted", "rejected"
+_DETECTED = ("detector_sha256", "detector_score")
+"""Of a proposal's provenance, what stays whatever a person makes of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +93,8 @@ def make_mask(
 def replace_mask(session: Session, row: MaskRow, mask: CheckedMask, person_id: int, now: datetime) -> None:
     """Other pixels; the first answer stays the one there was first. The caller holds the picture's lock."""
     keep_version(session, row, person_id, now)
+    detected = {name: row.provenance[name] for name in _DETECTED if row.provenance.get(name) is not None}
+    mask = replace(mask, provenance={**mask.provenance, **detected})
     if row.first_answer is None and mask.first_answer is not None:
         row.first_answer = mask.first_answer.counts.decode()
     row.state = ACCEPTED

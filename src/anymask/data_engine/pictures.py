@@ -43,7 +43,7 @@ class ImageView:
     model_sha256: str | None
     """Of that embedding: the current model, or the one before it while only its embedding is there."""
     masks: int
-    """Neither deleted nor rejected."""
+    """Accepted ones."""
 
 
 def keep_picture(blobs: Blobs, data: bytes, limits: ImageLimits | None = None) -> KeptPicture:
@@ -179,7 +179,7 @@ def _own_task() -> Any:
 
 
 def _views(session: Session, ids: Any, model_sha256: str | None) -> list[ImageView]:
-    kept = (MaskRow.image_id == ImageRow.id, MaskRow.deleted.is_(False), MaskRow.state != "rejected")
+    kept = (MaskRow.image_id == ImageRow.id, MaskRow.deleted.is_(False), MaskRow.state == "accepted")
     masks = select(func.count()).where(*kept).correlate(ImageRow).scalar_subquery()
     embedded = select(EmbeddingRow.key).where(
         EmbeddingRow.image_sha256 == ImageRow.sha256, EmbeddingRow.model_sha256 == (model_sha256 or "")

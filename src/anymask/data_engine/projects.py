@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from anymask.data_engine import semi_automatic
 from anymask.data_engine.people import Identity, get_person
 from anymask.data_engine.tables import ImageRow, MaskRow, MemberRow, ProjectRow, TaskRow
 from anymask.errors import NotThereError, TakenError
@@ -23,7 +24,7 @@ DEFAULT_INSTRUCTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far a project is, in pictures; `masks` are those neither deleted nor rejected."""
+    """How far a project is, in pictures; `masks` are accepted, proposed ones not among them."""
 
     images: int
     waiting: int
@@ -51,9 +52,15 @@ def add_project(
 
 
 def change_project(
-    session: Session, project_id: int, *, name: str | None, instructions: str | None, settings: dict[str, Any] | None
+    session: Session,
+    project_id: int,
+    *,
+    name: str | None,
+    instructions: str | None,
+    settings: dict[str, Any] | None,
+    now: datetime,
 ) -> ProjectRow:
-    """Change what is given.
+    """Change what is given. A project that enters the semi-automatic stage gets proposals, where a detector is in use.
 
     Raises: NotThereError, TakenError when the name is in use.
     """
@@ -64,7 +71,10 @@ def change_project(
     if instructions is not None:
         row.instructions = instructions
     if settings is not None:
+        is_new_stage = row.settings.get("stage") != settings.get("stage")
         row.settings = settings
+        if is_new_stage and settings.get("stage") == semi_automatic.STAGE:
+            semi_automatic.ask_all_proposals(session, project_id, now=now)
     return row
 
 
@@ -116,7 +126,7 @@ def count(session: Session, project_ids: Iterable[int]) -> dict[int, Counts]:
     """How far each project is."""
     ids = list(project_ids)
     images = _by_project(session, select(ImageRow.project_id, func.count()).group_by(ImageRow.project_id), ids)
-    kept = (MaskRow.deleted.is_(False), MaskRow.state != "rejected")
+    kept = (MaskRow.deleted.is_(False), MaskRow.state == "accepted")
     per_mask = select(ImageRow.project_id, func.count()).join(MaskRow, MaskRow.image_id == ImageRow.id).where(*kept)
     masks = _by_project(session, per_mask.group_by(ImageRow.project_id), ids)
     states: dict[tuple[int, str, str], int] = {}

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from anymask.data_engine import journal
+from anymask.data_engine import journal, semi_automatic
 from anymask.data_engine.people import Identity
 from anymask.data_engine.pictures import ask_embedding, get_picture
 from anymask.data_engine.tables import ImageRow, MemberRow, PersonRow, ProjectRow, SkipRow, TaskRow
@@ -71,6 +71,7 @@ def next_task(
         ask_embedding(session, get_picture(session, task.image_id), model_sha256, now, _URGENT)
         for image_id in upcoming:
             ask_embedding(session, get_picture(session, image_id), model_sha256, now, _SOON)
+        _ask_proposals(session, project, upcoming, model_sha256, now)
     return task, upcoming
 
 
@@ -197,6 +198,18 @@ def _open(asker: Identity, project_id: int, kind: str, now: datetime) -> Select[
     return query.where(TaskRow.id.not_in(skipped)).order_by(
         TaskRow.comment.is_(None), TaskRow.priority.desc(), TaskRow.id
     )
+
+
+def _ask_proposals(
+    session: Session, project: ProjectRow, image_ids: list[int], model_sha256: str, now: datetime
+) -> None:
+    """Pictures that come soon get proposals, also those that somebody held when they were to get them."""
+    if project.settings.get("stage") != semi_automatic.STAGE:
+        return
+    detector = semi_automatic.find_detector(session, model_sha256)
+    for image_id in image_ids if detector is not None else []:
+        assert detector is not None
+        semi_automatic.ask_proposals(session, get_picture(session, image_id), detector, now, _SOON)
 
 
 def _lease(session: Session, task: TaskRow, asker: Identity, project: ProjectRow, now: datetime) -> None:

@@ -1,4 +1,5 @@
-"""How the work goes: masks a picture, seconds and clicks a mask, and how often the model was right at once.
+"""How the work goes: masks a picture, seconds and clicks a mask, how often the model was right at once, and what people
+made of the masks it proposed.
 
 Counted are accepted masks that people made or accepted; imported ones are not, for nobody worked on them here.
 """
@@ -14,7 +15,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from anymask.data_engine.mask_rows import ACCEPTED, IMPORT
+from anymask.data_engine.mask_rows import ACCEPTED, IMPORT, MODEL, PERSON, PROPOSED, REJECTED
 from anymask.data_engine.tables import ImageRow, MaskRow, PersonRow, ReviewRow, SkipRow, TaskRow
 
 NO_MODEL = "no model"
@@ -60,6 +61,30 @@ class GroupStatistics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProposalStatistics:
+    """What people made of proposed masks, and how the semi-automatic stage goes beside them."""
+
+    proposed: int
+    """In all; those withdrawn for a better detector's are not counted."""
+    undecided: int
+    as_given: int
+    """Accepted as they were."""
+    fixed: int
+    """Changed, then kept."""
+    dropped: int
+    acceptance: float | None
+    """Share of those decided on that were kept, as given or fixed."""
+    fixed_iou: Spread
+    """IoU of the proposal with what a person made of it, of those fixed."""
+    seconds_per_added_mask: Spread
+    """Of the masks that people added on pictures with proposals: the paper's time without the automatic ones."""
+    masks_per_image: Spread
+    """On finished pictures with proposals: kept proposals and added masks together."""
+    added_per_image: Spread
+    """On the same pictures, added masks alone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectStatistics:
     """Of one project."""
 
@@ -69,6 +94,7 @@ class ProjectStatistics:
     by_person: list[GroupStatistics]
     skipped: int
     reviews: dict[str, int]
+    proposals: ProposalStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +121,7 @@ def compute(session: Session, project_id: int) -> ProjectStatistics:
         by_person=_grouped(masks, lambda mask: mask.person),
         skipped=session.scalar(skipped) or 0,
         reviews=dict(Counter(reviews)),
+        proposals=_proposals(session, project_id),
     )
 
 
@@ -138,3 +165,58 @@ def _describe(name: str, masks: Sequence[_Mask]) -> GroupStatistics:
         as_given=sum(iou == 1.0 for iou in helped) / len(helped) if helped else None,
         first_answer_iou=Spread.of(helped),
     )
+
+
+def _proposals(session: Session, project_id: int) -> ProposalStatistics:
+    proposed_on = select(MaskRow.image_id).where(MaskRow.origin == MODEL)
+    query = (
+        select(
+            MaskRow.image_id,
+            MaskRow.origin,
+            MaskRow.state,
+            MaskRow.deleted,
+            MaskRow.first_answer_iou,
+            MaskRow.active_ms / 1000.0,
+            TaskRow.state,
+        )
+        .join(ImageRow, ImageRow.id == MaskRow.image_id)
+        .join(TaskRow, (TaskRow.image_id == ImageRow.id) & (TaskRow.kind == "annotate"))
+        .where(ImageRow.project_id == project_id, ImageRow.id.in_(proposed_on))
+    )
+    outcomes: Counter[str] = Counter()
+    fixed, seconds = [], []
+    per_image: dict[int, Counter[str]] = {}
+    for image_id, origin, state, deleted, iou, seconds_spent, task in session.execute(query):
+        kept = state == ACCEPTED and not deleted
+        if origin == MODEL:
+            outcome = _outcome(state, iou, is_deleted=deleted)
+            outcomes[outcome] += 1
+            fixed += [float(iou or 0)] if outcome == "fixed" else []
+        elif origin == PERSON and kept:
+            seconds.append(float(seconds_spent))
+        if task == "done":
+            counted = per_image.setdefault(image_id, Counter())
+            counted["kept"] += kept and origin in (MODEL, PERSON)
+            counted["added"] += kept and origin == PERSON
+    decided = outcomes["as_given"] + outcomes["fixed"] + outcomes["dropped"]
+    return ProposalStatistics(
+        proposed=outcomes.total(),
+        undecided=outcomes["undecided"],
+        as_given=outcomes["as_given"],
+        fixed=outcomes["fixed"],
+        dropped=outcomes["dropped"],
+        acceptance=1 - outcomes["dropped"] / decided if decided else None,
+        fixed_iou=Spread.of(fixed),
+        seconds_per_added_mask=Spread.of(seconds),
+        masks_per_image=Spread.of(counted["kept"] for counted in per_image.values()),
+        added_per_image=Spread.of(counted["added"] for counted in per_image.values()),
+    )
+
+
+def _outcome(state: str, first_answer_iou: float | None, *, is_deleted: bool) -> str:
+    """What became of a proposal; one accepted and deleted later was dropped after all."""
+    if is_deleted or state == REJECTED:
+        return "dropped"
+    if state == PROPOSED:
+        return "undecided"
+    return "as_given" if first_answer_iou == 1.0 else "fixed"

@@ -138,6 +138,19 @@ class DeploymentRow(Base):
     created_at: Mapped[datetime]
 
 
+class DetectorRow(Base):
+    """An object detector that was put to use; of one model's the one with the highest number is in use."""
+
+    __tablename__ = "detectors"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    model_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    key: Mapped[str] = mapped_column(String(64))
+    confidence: Mapped[float]
+    facts: Mapped[dict[str, Any]]
+    deployed_at: Mapped[datetime]
+
+
 class EmbeddingRow(Base):
     """One picture embedded by one model."""
 

@@ -73,6 +73,7 @@ class Tool(StrEnum):
     DUPLICATE = "duplicate"
     IMPORT = "import"
     EVERYTHING = "everything"
+    DETECTOR = "detector"
 
 
 class Provenance(Wire):
@@ -85,6 +86,8 @@ class Provenance(Wire):
     candidates: Annotated[list[Candidate], Field(max_length=16)] = Field(default_factory=list)
     predicted_iou: float | None = Field(default=None, description="Of the chosen candidate.")
     stability: float | None = None
+    detector_sha256: Sha256 | None = Field(default=None, description="The detector that found the object first.")
+    detector_score: float | None = Field(default=None, description="Its confidence in the box.")
     clicks: Count = Field(default=0, description="Points and boxes given in all.")
     decoded_on: Literal["browser", "server"] | None = None
     started_at: Moment
@@ -151,7 +154,8 @@ class MaskList(Wire):
 
 class ActionKind(StrEnum):
     """`create` needs `mask`; `replace` needs `mask` and `base_version`; `relabel` needs `base_version` and takes
-    `label`; `delete`, `restore` (of a deleted or rejected one), `accept` and `reject` need `base_version`."""
+    `label`; `delete`, `restore` (of a deleted or rejected one), `accept`, `reject` and `undecide` (a model's mask is
+    proposed again, as when a decision is undone) need `base_version`."""
 
     CREATE = "create"
     REPLACE = "replace"
@@ -160,6 +164,7 @@ class ActionKind(StrEnum):
     RESTORE = "restore"
     ACCEPT = "accept"
     REJECT = "reject"
+    UNDECIDE = "undecide"
 
 
 class Action(Wire):

@@ -249,7 +249,7 @@ class Image(Wire):
         description="Of the embedding: the current model, or for a while after a new one came the one before it. Its "
         "decoder belongs to it."
     )
-    masks: Count = Field(description="Masks that are neither deleted nor rejected.")
+    masks: Count = Field(description="Accepted masks; what is proposed does not count.")
     pixels_url: str = Field(description="The picture; immutable.")
     thumbnail_url: str = Field(description="At most 256 px a side, WebP; immutable.")
     embedding_url: str = Field(description="The embedding; immutable.")
@@ -332,6 +332,7 @@ class JobKind(StrEnum):
     """Work that the server does by itself."""
 
     EMBED = "embed"
+    PROPOSE = "propose"
     IMPORT = "import"
     EXPORT = "export"
 
@@ -419,6 +420,21 @@ class MaskStatistics(Wire):
     first_answer_iou: Spread = Field(description="IoU of the model's first answer and the final mask.")
 
 
+class ProposalStatistics(Wire):
+    """What people made of the masks that a model proposed."""
+
+    proposed: Count = Field(description="In all; those withdrawn for a better detector's are not counted.")
+    undecided: Count
+    as_given: Count = Field(description="Accepted as they were.")
+    fixed: Count = Field(description="Changed, then kept.")
+    dropped: Count
+    acceptance: float | None = Field(description="Share of those decided on that were kept.")
+    fixed_iou: Spread = Field(description="IoU of the proposal with what a person made of it, of those fixed.")
+    seconds_per_added_mask: Spread = Field(description="Of masks that people added: without the automatic ones.")
+    masks_per_image: Spread = Field(description="On finished pictures with proposals: kept and added ones together.")
+    added_per_image: Spread = Field(description="On the same pictures, added masks alone.")
+
+
 class Statistics(Wire):
     """How the work goes."""
 
@@ -428,6 +444,7 @@ class Statistics(Wire):
     by_person: list[MaskStatistics]
     skipped: Count
     reviews: dict[str, int]
+    proposals: ProposalStatistics
 
 
 class JournalEntry(Wire):

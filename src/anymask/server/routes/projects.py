@@ -60,9 +60,10 @@ def get_project(project_id: Id, served: Served) -> Project:
 def change_project(project_id: Id, given: ProjectChange, served: Served) -> Project:
     """Another name, instruction or setting."""
     settings = None if given.settings is None else given.settings.model_dump(mode="json")
+    now = served.database.clock()
     row = served.database.write(
         lambda session: projects.change_project(
-            session, project_id, name=given.name, instructions=given.instructions, settings=settings
+            session, project_id, name=given.name, instructions=given.instructions, settings=settings, now=now
         )
     )
     return _shown(served, row)

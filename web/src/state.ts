@@ -72,7 +72,8 @@ export type MadeBy =
   | "subtract"
   | "duplicate"
   | "import"
-  | "everything";
+  | "everything"
+  | "detector";
 
 /** How a mask came to be. */
 export interface Provenance {

@@ -150,7 +150,7 @@ def ask_all_proposals(
 def ask_proposals(
     session: Session, image: ImageRow, detector: DeployedDetector, now: datetime, priority: int = _AFTER_EMBEDDING
 ) -> bool:
-    """See that the picture, if it is embedded, gets proposals of this detector; whether that was still to be asked for."""
+    """See that the picture, if it is embedded, gets proposals of this detector; whether that had to be asked for."""
     if find_embedding(session, image.sha256, detector.model_sha256) is None:
         return False
     subject = f"{image.id}:{detector.id}"

@@ -803,10 +803,11 @@ export interface components {
         /**
          * ActionKind
          * @description `create` needs `mask`; `replace` needs `mask` and `base_version`; `relabel` needs `base_version` and takes
-         *     `label`; `delete`, `restore` (of a deleted or rejected one), `accept` and `reject` need `base_version`.
+         *     `label`; `delete`, `restore` (of a deleted or rejected one), `accept`, `reject` and `undecide` (a model's mask is
+         *     proposed again, as when a decision is undone) need `base_version`.
          * @enum {string}
          */
-        ActionKind: "create" | "replace" | "relabel" | "delete" | "restore" | "accept" | "reject";
+        ActionKind: "create" | "replace" | "relabel" | "delete" | "restore" | "accept" | "reject" | "undecide";
         /**
          * ActionResult
          * @description What became of one action.
@@ -1003,7 +1004,7 @@ export interface components {
             model_sha256: string;
             /**
              * Masks
-             * @description Masks that are neither deleted nor rejected.
+             * @description Accepted masks; what is proposed does not count.
              */
             masks: number;
             /**
@@ -1121,7 +1122,7 @@ export interface components {
          * @description Work that the server does by itself.
          * @enum {string}
          */
-        JobKind: "embed" | "import" | "export";
+        JobKind: "embed" | "propose" | "import" | "export";
         /**
          * JobState
          * @description `set_aside`: tried three times in vain.
@@ -1583,6 +1584,44 @@ export interface components {
             used_mask: boolean;
         };
         /**
+         * ProposalStatistics
+         * @description What people made of the masks that a model proposed.
+         */
+        ProposalStatistics: {
+            /**
+             * Proposed
+             * @description In all; those withdrawn for a better detector's are not counted.
+             */
+            proposed: number;
+            /** Undecided */
+            undecided: number;
+            /**
+             * As Given
+             * @description Accepted as they were.
+             */
+            as_given: number;
+            /**
+             * Fixed
+             * @description Changed, then kept.
+             */
+            fixed: number;
+            /** Dropped */
+            dropped: number;
+            /**
+             * Acceptance
+             * @description Share of those decided on that were kept.
+             */
+            acceptance: number | null;
+            /** @description IoU of the proposal with what a person made of it, of those fixed. */
+            fixed_iou: components["schemas"]["Spread"];
+            /** @description Of masks that people added: without the automatic ones. */
+            seconds_per_added_mask: components["schemas"]["Spread"];
+            /** @description On finished pictures with proposals: kept and added ones together. */
+            masks_per_image: components["schemas"]["Spread"];
+            /** @description On the same pictures, added masks alone. */
+            added_per_image: components["schemas"]["Spread"];
+        };
+        /**
          * Provenance
          * @description How a mask was made.
          */
@@ -1612,6 +1651,16 @@ export interface components {
             predicted_iou?: number | null;
             /** Stability */
             stability?: number | null;
+            /**
+             * Detector Sha256
+             * @description The detector that found the object first.
+             */
+            detector_sha256?: string | null;
+            /**
+             * Detector Score
+             * @description Its confidence in the box.
+             */
+            detector_score?: number | null;
             /**
              * Clicks
              * @description Points and boxes given in all.
@@ -1782,6 +1831,7 @@ export interface components {
             reviews: {
                 [key: string]: number;
             };
+            proposals: components["schemas"]["ProposalStatistics"];
         };
         /**
          * Task
@@ -1839,7 +1889,7 @@ export interface components {
          * @description What a person worked with; the last one that changed the mask is the mask's own.
          * @enum {string}
          */
-        Tool: "click" | "box" | "hover" | "brush" | "eraser" | "polygon" | "fill_holes" | "remove_islands" | "merge" | "subtract" | "duplicate" | "import" | "everything";
+        Tool: "click" | "box" | "hover" | "brush" | "eraser" | "polygon" | "fill_holes" | "remove_islands" | "merge" | "subtract" | "duplicate" | "import" | "everything" | "detector";
     };
     responses: never;
     parameters: never;

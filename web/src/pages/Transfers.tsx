@@ -192,7 +192,7 @@ export function ExportPanel({ projectId }: { projectId: number }): ReactNode {
   );
 }
 
-const KINDS: Record<Schemas["JobKind"], string> = { embed: "Model", import: "Import", export: "Export" };
+const KINDS: Record<Schemas["JobKind"], string> = { embed: "Model", propose: "Proposals", import: "Import", export: "Export" };
 const JOB_STATES: Record<Schemas["JobState"], string> = {
   waiting: "waits",
   running: "runs",

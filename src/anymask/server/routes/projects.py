@@ -21,8 +21,8 @@ from anymask.server.schemas import (
     Project,
     ProjectChange,
     ProjectIn,
-    Statistics,
 )
+from anymask.server.statistics_schemas import Statistics
 from anymask.server.views import project_of
 
 routes = Routes("projects")

@@ -1,7 +1,8 @@
 """The annotation tool in Chromium: click to mask, and frames with 1,000 masks.  python benchmarks/browser.py
 
 Needs Chromium (`make chromium`) and the built tool (`make web`). Everything is real: server, browser, model. A click is
-timed in the page, from the event to the candidates shown; frames while the view moves and zooms.
+timed in the page, from the event to the candidates shown; frames while the view moves and zooms, undo and save with all
+those masks on the picture.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import re
 import shutil
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from anymask.masks import rle
 from benchmarks.harness import RESULTS, machine
-from tests.cli.servers import Client, Running
-from tests.data_engine.world import provenance
+from soak.browser_faults import hold_many_masks
+from soak.sizes import MANY_MASKS
+from tests.cli.servers import Running
 from tests.integration.chromium import Tool, browsing
 
 ROOT = Path(__file__).parents[1]
 CLICKS = 60
 WARM_UP = 10
-MASKS = 1000
+FRAMES = 240
 
 TIME_CLICKS = """async (count) => {
   const canvas = document.querySelector("canvas.canvas");
@@ -51,22 +51,6 @@ TIME_CLICKS = """async (count) => {
     while (document.querySelector(".candidate") !== null) await frame();
   }
   return times;
-}"""
-
-TIME_FRAMES = """async (count) => {
-  const canvas = document.querySelector("canvas.canvas");
-  const box = canvas.getBoundingClientRect();
-  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-  const frames = window.anymaskFrameMs;
-  frames.length = 0;
-  for (let i = 0; i < count; i += 1) {
-    canvas.dispatchEvent(new WheelEvent("wheel", {
-      clientX: box.left + box.width / 2, clientY: box.top + box.height / 2,
-      deltaX: 12 * Math.sin(i / 9), deltaY: 25 * Math.sin(i / 17), shiftKey: i % 2 === 0,
-      bubbles: true, cancelable: true }));
-    await frame();
-  }
-  return [...frames];
 }"""
 
 
@@ -95,45 +79,20 @@ def measure(server: Running, profile: Path) -> dict[str, Any]:
         tool = Tool(context.pages[0], server.url)
         tool.open(address)
         tool.wait_for_model()
-        note = tool.page.locator(".status").inner_text().splitlines()[1]
+        note = tool.means()
         clicks = tool.page.evaluate(TIME_CLICKS, CLICKS + WARM_UP)[WARM_UP:]
-        add_masks(me, image)
-        tool.page.reload()
-        tool.wait_for_model()
-        tool.expect_masks(MASKS)
-        frames = tool.page.evaluate(TIME_FRAMES, 240)
         version = context.browser.version if context.browser else "Chromium"
     result: dict[str, Any] = {"name": "browser", "machine": machine(), "browser": version, "decoding": note}
+    held = hold_many_masks(server.url, me, image, profile.parent / "masks", masks=MANY_MASKS, frames=FRAMES)
     result |= {
         "load_average": round(os.getloadavg()[0], 1),
         "clicks": len(clicks),
-        "masks": MASKS,
-        "frames": len(frames),
+        **{f"click_to_mask_p{share}_ms": round(float(np.percentile(clicks, share)), 1) for share in (50, 95)},
+        "masks": MANY_MASKS,
+        "frames": FRAMES,
+        **held,
     }
-    for what, times in (("click_to_mask", clicks), ("frame", frames)):
-        for share in (50, 95):
-            result[f"{what}_p{share}_ms"] = round(float(np.percentile(times, share)), 1)
     return result
-
-
-def add_masks(me: Client, image: dict[str, Any]) -> None:
-    """Discs all over the picture, by the server's interface."""
-    rng = np.random.default_rng(0)
-    height, width = image["height"], image["width"]
-    rows, columns = np.ogrid[:height, :width]
-    actions = []
-    for _ in range(MASKS):
-        x, y, radius = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(5, 30)
-        mask = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
-        made = {"rle": rle.to_json(rle.encode(mask)), "provenance": provenance()}
-        actions.append(
-            {"key": uuid.uuid4().hex, "kind": "create", "mask_id": str(uuid.uuid4()), "mask": made}
-            | {"at": "2026-01-01T00:00:00Z"}
-        )
-    task = me.data("POST", f"/images/{image['id']}/task", {"kind": "annotate"})
-    lease = {name: task["lease"][name] for name in ("task_id", "token")}
-    for start in range(0, MASKS, 250):
-        me.data("POST", f"/images/{image['id']}/actions", {"lease": lease, "actions": actions[start : start + 250]})
 
 
 if __name__ == "__main__":

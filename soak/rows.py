@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from soak import bombs, fuzz_rle, generation, server_rows
+from soak import bombs, browser_rows, fuzz_rle, generation, server_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +120,26 @@ ROWS: dict[int, Row] = {
         fault="100 clients for 50 tasks, leases that end, clocks that jump",
         tests=("tests/data_engine/test_queue.py",),
         full_size=server_rows.queue,
+    ),
+    20: Row(
+        fault="the network, the server or the session gone in the middle of a stroke",
+        tests=("tests/integration/test_browser_faults.py", "tests/integration/test_browser_tool.py"),
+        full_size=browser_rows.network,
+    ),
+    21: Row(
+        fault="a browser without threads, SIMD or memory",
+        tests=("tests/integration/test_browser_faults.py",),
+        full_size=browser_rows.runtimes,
+    ),
+    22: Row(
+        fault="66 hovers a second",
+        tests=("tests/integration/test_browser_faults.py",),
+        full_size=browser_rows.hovers,
+    ),
+    23: Row(
+        fault="1,000 masks on one picture",
+        tests=("tests/integration/test_browser_faults.py",),
+        full_size=browser_rows.masks,
     ),
     24: Row(
         fault="scripts in names and labels",

@@ -26,6 +26,16 @@ QUEUE_ROUNDS_CI, QUEUE_ROUNDS = 3, 1000
 """Row 19: rounds of 100 clients that ask for the next of 50 tasks."""
 QUEUE_CLIENTS, QUEUE_TASKS = 100, 50
 """Row 19."""
+OFFLINE_S_CI, OFFLINE_S = 5, 600
+"""Row 20: seconds without a network."""
+OFFLINE_STROKES = 4
+"""Row 20: strokes painted in that time, and as many while the server fails."""
+HOVER_DECODES_CI, HOVER_DECODES = 200, 10_000
+"""Row 22: hovers that are answered, of 66 a second that are asked."""
+MANY_MASKS = 1000
+"""Row 23: masks on one picture, in `make test` and here alike; times are asserted here only."""
+FRAME_P95_MS, UNDO_P95_MS, SAVE_P95_MS = 33, 100, 1000
+"""Row 23: the 95th percentiles that hold."""
 MIGRATION_KILLS_CI, MIGRATION_KILLS = 5, 50
 """Row 30: moments at which a migration is killed."""
 RESTARTS_CI, RESTARTS = 1, 5

@@ -28,14 +28,14 @@ VIEW = {"width": 1280, "height": 800}
 
 
 @contextmanager
-def browsing(profile: Path) -> Iterator[BrowserContext]:
-    """A browser that keeps what it stores in the folder `profile`; may be killed meanwhile."""
+def browsing(profile: Path, *flags: str) -> Iterator[BrowserContext]:
+    """A browser, with `flags` too, that keeps what it stores in the folder `profile`; may be killed meanwhile."""
     path = shutil.which("chromium")
     if path is None:
         pytest.fail("the tests in a browser need Debian's chromium: make chromium")
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=path, args=list(FLAGS), viewport=VIEW, accept_downloads=True
+            str(profile), executable_path=path, args=[*FLAGS, *flags], viewport=VIEW, accept_downloads=True
         )
         context.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
@@ -70,6 +70,10 @@ class Tool:
 
     def wait_for_model(self) -> None:
         expect(self.page.locator(".status")).to_contain_text("Decoding")
+
+    def means(self) -> str:
+        """What the status line says of how masks are computed."""
+        return self.page.locator(".means").inner_text()
 
     def wait_saved(self) -> None:
         expect(self.page.locator(".saving")).to_have_text("Saved")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,56 +14,13 @@ from playwright.sync_api import expect
 
 from anymask import Predictor
 from anymask.masks import rle
-from anymask.model.weights import load, model_hash
-from anymask.predict.export import ExportConfig, export_onnx
+from anymask.model.weights import load
 from anymask.prompts.types import Prompt
-from tests.cli.servers import Client, Running
+from tests.cli.servers import Running
+from tests.integration.annotating import masks_of, wait_for_pictures
 from tests.integration.chromium import Tool, browsing
 
 pytestmark = pytest.mark.slow
-
-PICTURES = ("astronaut.jpg", "coffee.jpg")
-
-
-@pytest.fixture(scope="module")
-def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder with the browser's decoder of the embedded model."""
-    cache = tmp_path_factory.mktemp("tiny_cache")
-    model = load("tiny")
-    (cache / "decoders").mkdir()
-    export_onnx(model, cache / "decoders" / f"decoder-{model_hash(model)}.onnx", ExportConfig(part="browser"))
-    return cache
-
-
-@pytest.fixture
-def folder(tmp_path: Path, repository: Path) -> Path:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    for name in PICTURES:
-        shutil.copy(repository / "demo" / name, pictures)
-    return pictures
-
-
-@pytest.fixture
-def server(folder: Path, tiny_cache: Path) -> Iterator[Running]:
-    with Running(["annotate", str(folder), "--no-browser", "--port", "0"], cache=tiny_cache) as running:
-        yield running
-
-
-def wait_for_pictures(client: Client) -> list[dict[str, Any]]:
-    (project,) = client.data("GET", "/projects")
-    until = time.monotonic() + 180
-    while time.monotonic() < until:
-        images: list[dict[str, Any]] = client.data("GET", f"/projects/{project['id']}/images")["images"]
-        if len(images) == len(PICTURES) and all(image["embedding"] == "ready" for image in images):
-            return images
-        time.sleep(0.5)
-    raise AssertionError(f"the pictures were not embedded in time: {images}")
-
-
-def masks_of(client: Client, image_id: int) -> list[dict[str, Any]]:
-    masks: list[dict[str, Any]] = client.data("GET", f"/images/{image_id}/masks")["masks"]
-    return masks
 
 
 def test_a_person_annotates_a_folder_and_takes_the_masks_away(server: Running, tmp_path: Path, folder: Path) -> None:

@@ -3,7 +3,7 @@
 import type { Decoded, ModelInfo } from "./decoding";
 import type { Request, Response } from "./decoder.worker";
 import { NewestWins } from "./newest";
-import type { Means } from "./runtime";
+import type { Means, Preference } from "./runtime";
 import type { Answer, Candidate, Draft, Prompt, Runs } from "./state";
 
 /** What computes answers: the worker, or the server. */
@@ -27,11 +27,13 @@ const KEPT_ANSWERS = 64;
 export async function startWorker(
   model: ModelInfo,
   decoder: ArrayBuffer,
+  preference: Preference,
 ): Promise<{ backend: Backend | null; means: Means }> {
   const worker = new Worker(new URL("./decoder.worker.ts", import.meta.url), { type: "module" });
   const ask = asker(worker);
   try {
-    const opened = await ask({ kind: "open", model, decoder }, [decoder]);
+    const cores = navigator.hardwareConcurrency;
+    const opened = await ask({ kind: "open", model, decoder, preference, cores }, [decoder]);
     if (opened.kind !== "opened") throw new Error("the decoder answered something else");
     if (opened.means.where === "server") {
       worker.terminate();
@@ -71,15 +73,19 @@ function asker(worker: Worker): Ask {
     });
 }
 
-function workerBackend(worker: Worker, ask: Ask, means: Means): Backend {
+function workerBackend(worker: Worker, ask: Ask, opened: Means): Backend {
+  let means = opened;
   return {
-    means,
+    get means() {
+      return means;
+    },
     async open(_imageId, embedding) {
       await ask({ kind: "picture", embedding }, [embedding]);
     },
     async decode(prompt, logits) {
       const response = await ask({ kind: "decode", prompt, logits });
       if (response.kind !== "decoded") throw new Error("the decoder answered something else");
+      ({ means } = response);
       return response.decoded;
     },
     close() {
@@ -146,8 +152,11 @@ export class Decoder {
   }
 
   private async run(prompt: Prompt, logits: Float32Array | null): Promise<Decoded> {
+    const { means } = this.backend;
     try {
-      return await this.backend.decode(prompt, logits);
+      const decoded = await this.backend.decode(prompt, logits);
+      if (this.backend.means.note !== means.note) this.onMeans(this.backend.means);
+      return decoded;
     } catch (error) {
       if (this.fallback === null || this.backend.means.where === "server") throw error;
       const reason = error instanceof Error ? error.message : String(error);

@@ -4,7 +4,7 @@ import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "o
 
 import { type Embedding, EmbeddingError } from "./embedding";
 import { areaPx } from "./runs";
-import type { Prompt, Runs, Size } from "./state";
+import type { Prompt, Runs } from "./state";
 import { fitFrame, type Frame, Tracer } from "./trace";
 
 /** What the server says of its model. */
@@ -13,7 +13,7 @@ export interface ModelInfo {
   readonly inputSize: number;
   readonly maskSize: number;
   readonly maskThreshold: number;
-  readonly maps: readonly { readonly tensor: string; readonly input: string }[];
+  readonly maps: readonly { readonly tensor: string; readonly input: string; readonly shape: readonly number[] }[];
 }
 
 /** One mask of an answer; its logits can be part of the next prompt. */
@@ -62,6 +62,36 @@ export function isAmbiguous(prompt: Prompt, hasLogits: boolean): boolean {
   return prompt.clicks.length === 1 && prompt.box === null && !hasLogits;
 }
 
+/** The inputs of one click on an empty embedding, to time a decoder with. */
+export function probeFeeds(model: ModelInfo, tensor: TensorConstructor): Record<string, OrtTensor> {
+  const middle = model.inputSize / 2;
+  const maps = model.maps.map(({ input, shape }) => {
+    const count = shape.reduce((product, length) => product * length, 1);
+    return [input, new tensor("float32", new Float32Array(count), shape)] as const;
+  });
+  const frame = fitFrame([model.inputSize, model.inputSize], model.inputSize);
+  const click = { xy: [middle, middle] as const, isForeground: true };
+  return { ...Object.fromEntries(maps), ...promptFeeds(model, tensor, frame, { clicks: [click], box: null }, null) };
+}
+
+function promptFeeds(
+  model: ModelInfo,
+  tensor: TensorConstructor,
+  frame: Frame,
+  prompt: Prompt,
+  logits: Float32Array | null,
+): Record<string, OrtTensor> {
+  const size = model.maskSize;
+  const { coords, labels } = promptPoints(prompt, frame);
+  return {
+    point_coords: new tensor("float32", coords, [1, labels.length, 2]),
+    point_labels: new tensor("float32", labels, [1, labels.length]),
+    mask_input: new tensor("float32", logits ?? new Float32Array(size * size), [1, 1, size, size]),
+    has_mask_input: new tensor("float32", Float32Array.of(logits === null ? 0 : 1), [1]),
+    orig_im_size: new tensor("float32", Float32Array.from(frame.originalHw), [2]),
+  };
+}
+
 /** The decoder with one picture's embedding. */
 export class PictureDecoder {
   private readonly tracer: Tracer;
@@ -86,21 +116,12 @@ export class PictureDecoder {
     }
   }
 
-  get sizeHw(): Size {
-    return this.tracer.frame.originalHw;
-  }
-
   /** The answer to `prompt`, with the logits of an earlier answer or without. */
   async decode(prompt: Prompt, logits: Float32Array | null): Promise<Decoded> {
     const size = this.model.maskSize;
-    const { coords, labels } = promptPoints(prompt, this.tracer.frame);
     const outputs = await this.session.run({
       ...this.maps,
-      point_coords: new this.tensor("float32", coords, [1, labels.length, 2]),
-      point_labels: new this.tensor("float32", labels, [1, labels.length]),
-      mask_input: new this.tensor("float32", logits ?? new Float32Array(size * size), [1, 1, size, size]),
-      has_mask_input: new this.tensor("float32", Float32Array.of(logits === null ? 0 : 1), [1]),
-      orig_im_size: new this.tensor("float32", Float32Array.from(this.sizeHw), [2]),
+      ...promptFeeds(this.model, this.tensor, this.tracer.frame, prompt, logits),
     });
     const all = outputs.low_res_masks?.data as Float32Array;
     const iou = outputs.iou_predictions?.data as Float32Array;

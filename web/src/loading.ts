@@ -17,7 +17,7 @@ export function modelInfoOf(model: Schemas["Model"]): ModelInfo {
     inputSize: model.input_size,
     maskSize: model.mask_size,
     maskThreshold: model.mask_threshold,
-    maps: model.maps.map(({ tensor, input }) => ({ tensor, input })),
+    maps: model.maps.map(({ tensor, input, shape }) => ({ tensor, input, shape })),
   };
 }
 

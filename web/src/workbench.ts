@@ -6,7 +6,7 @@ import { Editor } from "./editor";
 import { fetchAhead, fetchBytes, loadEmbedding, loadImage, loadModel, loadPixels, loadWork, modelInfoOf } from "./loading";
 import type { HeldLease, Log } from "./log";
 import { remoteBackend } from "./remote";
-import type { Means } from "./runtime";
+import type { Means, Preference } from "./runtime";
 import { type Saving, Sync, type Wire } from "./sync";
 
 /** How far the model is with the open picture. */
@@ -17,10 +17,14 @@ export interface Bench {
   readonly task: Schemas["Task"] | null;
   readonly saving: Saving;
   readonly means: Means | null;
+  readonly preference: Preference;
   readonly readiness: Readiness;
   /** A sentence about something that went wrong; empty when all is well. */
   readonly trouble: string;
 }
+
+/** Name of the setting that says what to decode with. */
+const DECODING = "decoding";
 
 const wire: Wire = {
   async send(imageId, lease, actions) {
@@ -50,6 +54,7 @@ export class Workbench {
     task: null,
     saving: { state: "saved", pending: 0, message: "" },
     means: null,
+    preference: "automatic",
     readiness: "none",
     trouble: "",
   };
@@ -149,6 +154,19 @@ export class Workbench {
     );
   }
 
+  /** From now on decoding is done so, on this picture too; kept for the next time. */
+  async decodeWith(preference: Preference): Promise<void> {
+    await this.log.keepSetting(DECODING, preference);
+    this.editor.setDecoder(null);
+    this.closeDecoder();
+    const { task } = this.bench;
+    if (task === null) this.say({ preference });
+    else {
+      this.say({ preference, readiness: "loading" });
+      await this.ready(task.image, this.opening.signal);
+    }
+  }
+
   stop(): void {
     this.opening.abort();
     this.sync.stop();
@@ -224,7 +242,9 @@ export class Workbench {
     // The server may have another model than when the page was loaded.
     const served = sha256 === this.model.sha256 ? this.model : await loadModel(sha256);
     const model = modelInfoOf(served);
-    const { backend, means } = await startWorker(model, await fetchBytes(served.decoder_url));
+    const preference = (await this.log.setting<Preference>(DECODING)) ?? "automatic";
+    this.say({ preference });
+    const { backend, means } = await startWorker(model, await fetchBytes(served.decoder_url), preference);
     const remote = (note: string): Backend => {
       const answering = remoteBackend(note, sha256);
       answering.openImage(this.bench.task?.image.id ?? 0);

@@ -66,6 +66,6 @@ test("what the decoder must know of a model is in the server's description of it
     inputSize: 512,
     maskSize: 128,
     maskThreshold: 0,
-    maps: [{ tensor: "main", input: "image_embeddings" }],
+    maps,
   });
 });

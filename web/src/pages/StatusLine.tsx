@@ -3,6 +3,7 @@
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
 
 import type { Editor } from "../editor";
+import { type Preference, PREFERENCES } from "../runtime";
 import type { Saving } from "../sync";
 import type { Readiness, Workbench } from "../workbench";
 import { useEditor } from "./useEditor";
@@ -24,8 +25,15 @@ const READINESS: Record<Readiness, string> = {
   failed: "The model cannot be asked on this picture; brush and polygon work.",
 };
 
+const DECODE_WITH: Record<Preference, string> = {
+  automatic: "Fastest",
+  processor: "Processor",
+  graphics: "Graphics card",
+  server: "Server",
+};
+
 export function StatusLine({ bench, suggestAfterS }: { bench: Workbench; suggestAfterS: number }): ReactNode {
-  const { saving, means, readiness } = useSyncExternalStore(bench.subscribe, bench.getSnapshot);
+  const { saving, means, preference, readiness } = useSyncExternalStore(bench.subscribe, bench.getSnapshot);
   const trouble = useEditor(bench.editor, (snapshot) => snapshot.trouble);
   return (
     <div className="status" aria-label="Status" role="group">
@@ -34,7 +42,16 @@ export function StatusLine({ bench, suggestAfterS }: { bench: Workbench; suggest
         {saving.pending > 0 && ` (${saving.pending})`}
       </span>
       <Suggestion editor={bench.editor} afterS={suggestAfterS} />
-      <span role="status">{trouble || READINESS[readiness] || means?.note}</span>
+      <span className="means" role="status">{trouble || READINESS[readiness] || means?.note}</span>
+      <select
+        className="decode-with"
+        aria-label="Decode with"
+        title="What computes the masks"
+        value={preference}
+        onChange={(event) => void bench.decodeWith(event.target.value as Preference)}
+      >
+        {PREFERENCES.map((each) => <option key={each} value={each}>{DECODE_WITH[each]}</option>)}
+      </select>
       <Position editor={bench.editor} />
     </div>
   );

@@ -43,7 +43,7 @@ export async function fetchBytes(url: string, signal?: AbortSignal): Promise<Arr
 }
 
 /** The picture's pixels as they are stored: no colour is changed, none is blended. */
-export async function loadPixels(image: Image, signal?: AbortSignal): Promise<ImageBitmap> {
+export async function loadPixels(image: Pick<Image, "pixels_url">, signal?: AbortSignal): Promise<ImageBitmap> {
   const blob = await (await fetchOk(image.pixels_url, signal)).blob();
   return createImageBitmap(blob, { imageOrientation: "none", premultiplyAlpha: "none" });
 }

@@ -16,8 +16,8 @@ const SETTLE_MS = 90;
 const SQUARES_FROM = 2;
 
 export class Renderer {
-  private readonly coarse = new MaskLayer(1);
-  private readonly crisp = new MaskLayer(1);
+  private readonly coarse: MaskLayer;
+  private readonly crisp: MaskLayer;
   private readonly overlay = document.createElement("canvas");
   private picture: ImageBitmap | null = null;
   private small: CanvasImageSource | null = null;
@@ -31,7 +31,11 @@ export class Renderer {
   constructor(
     private readonly canvas: HTMLCanvasElement,
     private readonly dpr: () => number = () => window.devicePixelRatio,
-  ) {}
+    outlinePx = 1,
+  ) {
+    this.coarse = new MaskLayer(outlinePx);
+    this.crisp = new MaskLayer(outlinePx);
+  }
 
   /** Shows `picture` from now on; null for none. */
   setPicture(picture: ImageBitmap | null): void {

@@ -1,10 +1,11 @@
 /** Where the picture lies on the screen: fit, zoom about a point, pan, and the way between screen and picture. */
 
-import type { Point, Size, Viewport } from "./state";
+import type { Box, Point, Size, Viewport } from "./state";
 
 /** Screen pixels a picture pixel may take at most. */
 export const MAX_SCALE = 64;
 const MARGIN_PX = 24;
+const [ROOM, LARGEST_FIT] = [1.25, 16];
 /** So much of the picture stays in sight, in screen pixels. */
 const ALWAYS_SEEN_PX = 48;
 
@@ -17,6 +18,21 @@ export function fit(sizeHw: Size, screenHw: Size): Viewport {
     y: (screenHw[0] - sizeHw[0] * scale) / 2,
     screenHw,
   };
+}
+
+/** The `box` of the picture in the middle, with some room around it; a small one no larger than 16 times its size. */
+export function fitBox(box: Box, sizeHw: Size, screenHw: Size): Viewport {
+  const [width, height] = [Math.max(1, box[2] - box[0]), Math.max(1, box[3] - box[1])];
+  const scale = Math.min(screenHw[1] / (ROOM * width), screenHw[0] / (ROOM * height), LARGEST_FIT);
+  return keepInSight(
+    {
+      scale,
+      x: screenHw[1] / 2 - ((box[0] + box[2]) / 2) * scale,
+      y: screenHw[0] / 2 - ((box[1] + box[3]) / 2) * scale,
+      screenHw,
+    },
+    sizeHw,
+  );
 }
 
 function fitScale(sizeHw: Size, screenHw: Size): number {

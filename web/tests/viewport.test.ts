@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Point, Size } from "../src/state";
-import { clampToPicture, fit, MAX_SCALE, panBy, resize, toPicture, toScreen, zoomAt, zoomTo } from "../src/viewport";
+import { clampToPicture, fit, fitBox, MAX_SCALE, panBy, resize, toPicture, toScreen, zoomAt, zoomTo } from "../src/viewport";
 
 const SCREEN: Size = [600, 800];
 
@@ -64,4 +64,11 @@ test("points outside are brought to the nearest pixel", () => {
   const [x, y] = clampToPicture([-5, 1e9], [10, 20]);
   expect(x).toBe(0);
   expect(Math.floor(y)).toBe(9);
+});
+
+test("a box is shown in the middle with room around it, a tiny one not larger than it helps", () => {
+  const viewport = fitBox([100, 50, 180, 110], [480, 640], SCREEN);
+  expect(toScreen(viewport, [140, 80])).toEqual([400, 300]);
+  expect(viewport.scale).toBe(8);
+  expect(fitBox([100, 50, 102, 52], [480, 640], SCREEN).scale).toBe(16);
 });

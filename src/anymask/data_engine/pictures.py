@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from anymask.data_engine import jobs
 from anymask.data_engine.blobs import Blobs
-from anymask.data_engine.tables import DeploymentRow, EmbeddingRow, ImageRow, JobRow, MaskRow, TaskRow
+from anymask.data_engine.tables import DeploymentRow, EmbeddingRow, ImageRow, JobRow, MaskRow, ProjectRow, TaskRow
 from anymask.errors import NotThereError, TakenError
 from anymask.images.limits import ImageLimits
 from anymask.images.load import load_image
@@ -115,7 +115,10 @@ def ask_all_embeddings(session: Session, model_sha256: str, now: datetime) -> in
     asked = select(func.substr(JobRow.subject, 1, 64)).where(
         JobRow.kind == "embed", func.substr(JobRow.subject, 66, 64) == model_sha256
     )
-    missing = select(ImageRow).where(ImageRow.sha256.not_in(made), ImageRow.sha256.not_in(asked)).order_by(ImageRow.id)
+    # Pictures whose masks are only rated need none.
+    worked_on = select(ProjectRow.id).where(ProjectRow.kind != "rate")
+    missing = select(ImageRow).where(ImageRow.sha256.not_in(made), ImageRow.sha256.not_in(asked))
+    missing = missing.where(ImageRow.project_id.in_(worked_on)).order_by(ImageRow.id)
     rows = list(session.scalars(missing))
     for row in rows:
         ask_embedding(session, row, model_sha256, now)

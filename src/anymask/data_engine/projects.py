@@ -21,6 +21,9 @@ DEFAULT_INSTRUCTIONS = (
 )
 """Source: arXiv 2304.02643, section 4, assisted-manual stage."""
 
+ANNOTATE, CORRECT, RATE = "annotate", "correct", "rate"
+"""Kinds of projects: masks are made, automatic masks are put right, masks are rated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -36,7 +39,14 @@ class Counts:
 
 
 def add_project(
-    session: Session, name: str, instructions: str | None, settings: dict[str, Any], owner_id: int, now: datetime
+    session: Session,
+    name: str,
+    instructions: str | None,
+    settings: dict[str, Any],
+    owner_id: int,
+    now: datetime,
+    *,
+    kind: str = ANNOTATE,
 ) -> ProjectRow:
     """A new project with its first member.
 
@@ -44,7 +54,7 @@ def add_project(
     """
     _refuse_taken(session, name)
     text = DEFAULT_INSTRUCTIONS if instructions is None else instructions
-    row = ProjectRow(name=name, instructions=text, settings=settings, created_at=now)
+    row = ProjectRow(name=name, kind=kind, instructions=text, settings=settings, created_at=now)
     session.add(row)
     session.flush()
     session.add(MemberRow(project_id=row.id, person_id=owner_id))

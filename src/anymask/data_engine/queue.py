@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from anymask.data_engine import journal, semi_automatic
 from anymask.data_engine.people import Identity
 from anymask.data_engine.pictures import ask_embedding, get_picture
+from anymask.data_engine.projects import RATE
 from anymask.data_engine.tables import ImageRow, MemberRow, PersonRow, ProjectRow, SkipRow, TaskRow
 from anymask.errors import LeaseLostError, NotAllowedError, NotThereError, TakenError
 
@@ -51,9 +52,9 @@ def next_task(
     ones, and of those the hardest for the model first, where that was measured; what the asker skipped does not come
     again.
 
-    Raises: NotAllowedError when somebody who is no reviewer asks for reviews.
+    Raises: NotAllowedError when somebody who is no reviewer asks for reviews, or in a project of kind `rate`.
     """
-    _check_kind(asker, kind)
+    _check_kind(asker, kind, project)
     mine = and_(TaskRow.state == "leased", TaskRow.person_id == asker.id)
     task: TaskRow | None = None
     if resume:
@@ -82,7 +83,7 @@ def open_task(
 
     Raises: TakenError when somebody else holds it, NotAllowedError as `next_task`.
     """
-    _check_kind(asker, kind)
+    _check_kind(asker, kind, project)
     # The picture's row is locked first, as by everything that changes its tasks.
     session.execute(select(ImageRow.id).where(ImageRow.id == image.id).with_for_update())
     query = select(TaskRow).where(TaskRow.image_id == image.id, TaskRow.kind == kind).with_for_update()
@@ -251,7 +252,11 @@ def _check(task: TaskRow, asker: Identity, lease: Lease) -> None:
         )
 
 
-def _check_kind(asker: Identity, kind: str) -> None:
+def _check_kind(asker: Identity, kind: str, project: ProjectRow) -> None:
+    if project.kind == RATE:
+        raise NotAllowedError(
+            "the masks of this project are rated, its pictures are not annotated; open its rating page"
+        )
     if kind == REVIEW and not asker.is_reviewer:
         raise NotAllowedError("reviews are for reviewers; ask an admin for that role")
 

@@ -83,6 +83,7 @@ class ProjectRow(Base):
     __tablename__ = "projects"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[str] = mapped_column(String(20), server_default="annotate", default="annotate")
     instructions: Mapped[str] = mapped_column(Text)
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
@@ -278,3 +279,48 @@ class JobRow(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+
+
+class RatingStudyRow(Base):
+    """What is asked in a project whose masks are rated."""
+
+    __tablename__ = "rating_studies"
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    prompt: Mapped[str] = mapped_column(String(10))
+    ratings_per_mask: Mapped[int | None]
+    order_seed: Mapped[int] = mapped_column(BigInteger)
+    items: Mapped[int]
+    facts: Mapped[dict[str, Any]]
+
+
+class RatingItemRow(Base):
+    """One mask to be rated. `position` is drawn at random, so that nothing a rater sees tells the column."""
+
+    __tablename__ = "rating_items"
+    __table_args__ = (UniqueConstraint("project_id", "position"),)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
+    position: Mapped[int]
+    column_name: Mapped[str] = mapped_column(String(200))
+    set_name: Mapped[str] = mapped_column(String(200))
+    target: Mapped[str] = mapped_column(String(1200))
+    prompt: Mapped[dict[str, Any]]
+    counts: Mapped[str] = mapped_column(Text)
+
+
+class RatingRow(Base):
+    """One rating, or one taken back. Triggers of the database refuse to change or remove it."""
+
+    __tablename__ = "ratings"
+    __table_args__ = (Index("ix_ratings_person", "project_id", "person_id"),)
+    seq: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime]
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("rating_items.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    score: Mapped[int | None]
+    active_ms: Mapped[int] = mapped_column(BigInteger)
+    key: Mapped[str] = mapped_column(String(64), unique=True)

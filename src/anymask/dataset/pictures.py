@@ -66,7 +66,7 @@ def shrink(pixels: Pixels, masks: MaskSet, shortest_side: int) -> tuple[Pixels, 
     scale = shortest_side / min(height, width)
     new_hw = (max(1, round(height * scale)), max(1, round(width * scale)))
     smaller = np.asarray(cv2.resize(pixels, new_hw[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-    resized = [rles.encode(_nearest(rles.decode(mask), new_hw)) for mask in masks.rles]
+    resized = [rles.encode(nearest_mask(rles.decode(mask), new_hw)) for mask in masks.rles]
     factor = np.array([new_hw[1] / width, new_hw[0] / height], np.float32)
     every = set_from_rles(
         resized,
@@ -80,8 +80,12 @@ def shrink(pixels: Pixels, masks: MaskSet, shortest_side: int) -> tuple[Pixels, 
     return smaller, every.take(kept), kept
 
 
-def _nearest(mask: npt.NDArray[np.bool_], size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """(h, w) bool: of each new pixel, the old one under its middle."""
+def nearest_mask(mask: npt.NDArray[np.bool_], size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """(h, w) bool: of each new pixel, the old one of the (H, W) mask under its middle.
+
+    >>> nearest_mask(np.array([[True, True, False, False]]), (1, 2)).tolist()
+    [[True, False]]
+    """
     rows, columns = (
         np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.int64), old - 1)
         for new, old in zip(size_hw, mask.shape, strict=True)

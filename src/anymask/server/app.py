@@ -15,7 +15,7 @@ from starlette.types import Scope
 from anymask.server import problems
 from anymask.server.deps import Services
 from anymask.server.guard import Guard
-from anymask.server.routes import images, jobs, masks, people, projects, queue, session
+from anymask.server.routes import images, jobs, masks, people, projects, queue, ratings, session
 
 STATIC = Path(__file__).parent / "static"
 """Where `make web` puts the browser tool."""
@@ -23,7 +23,7 @@ NOT_BUILT = "the browser tool is not built: run `make web` in the checkout (a re
 _PAGE = (
     f"<!doctype html><meta charset=utf-8><title>anymask</title><p>{NOT_BUILT}.</p><p>The interface itself works.</p>"
 )
-_ROUTES = (session, people, projects, images, queue, masks, jobs)
+_ROUTES = (session, people, projects, images, queue, masks, ratings, jobs)
 
 
 def create_app(services: Services) -> FastAPI:

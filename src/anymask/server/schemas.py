@@ -168,6 +168,15 @@ class ProjectSettings(Wire):
     review: bool = Field(default=False, description="Whether finished pictures go to a reviewer.")
 
 
+class ProjectKind(StrEnum):
+    """`annotate`: masks are made. `correct`: a model's masks are put right, none is added. `rate`: masks are rated by
+    people who do not know whose they are; such projects are made by `anymask evaluate rating serve`."""
+
+    ANNOTATE = "annotate"
+    CORRECT = "correct"
+    RATE = "rate"
+
+
 class ProjectIn(Wire):
     """A new project."""
 
@@ -201,6 +210,7 @@ class Project(Wire):
 
     id: Id
     name: Name
+    kind: ProjectKind
     instructions: str
     settings: ProjectSettings
     counts: ProjectCounts

@@ -33,6 +33,7 @@ from anymask.server.schemas import (
     Model,
     Project,
     ProjectCounts,
+    ProjectKind,
     ProjectSettings,
     ReviewState,
     Task,
@@ -48,6 +49,7 @@ def project_of(row: ProjectRow, counts: projects.Counts) -> Project:
     return Project(
         id=row.id,
         name=row.name,
+        kind=ProjectKind(row.kind),
         instructions=row.instructions,
         settings=ProjectSettings.model_validate(row.settings),
         counts=ProjectCounts.model_validate(counts),
@@ -71,11 +73,16 @@ def image_of(view: ImageView, current_sha256: str) -> Image:
         embedding=EmbeddingState(view.embedding),
         model_sha256=model_sha256,
         masks=view.masks,
-        pixels_url=f"{at}/pixels?v={row.pixels_key[:16]}",
+        pixels_url=pixels_url(row),
         thumbnail_url=f"{at}/thumbnail?v={row.thumbnail_key[:16]}",
         embedding_url=f"{at}/embedding?model={model_sha256}",
         created_at=row.created_at,
     )
+
+
+def pixels_url(row: ImageRow) -> str:
+    """Where a picture's pixels are; the address names their content."""
+    return f"{_API}/images/{row.id}/pixels?v={row.pixels_key[:16]}"
 
 
 def task_of(row: TaskRow, project: ProjectRow, image: Image, upcoming: Sequence[Image]) -> Task:

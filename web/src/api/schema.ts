@@ -600,6 +600,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/rating": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Standing
+         * @description The mask that the asker is to rate now, in an order of their own, and how far they are.
+         */
+        get: operations["get_standing"];
+        put?: never;
+        /**
+         * Rate
+         * @description Rate a mask; the answer has the next one. The same key again notes nothing more.
+         */
+        post: operations["rate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/rating/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo Rating
+         * @description Take back the rating that the asker gave last; that mask comes again.
+         */
+        post: operations["undo_rating"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/rating/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rating Progress
+         * @description How far everybody is who has rated anything; no rating is told.
+         */
+        get: operations["rating_progress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/imports": {
         parameters: {
             query?: never;
@@ -1473,6 +1537,7 @@ export interface components {
             id: number;
             /** Name */
             name: string;
+            kind: components["schemas"]["ProjectKind"];
             /** Instructions */
             instructions: string;
             settings: components["schemas"]["ProjectSettings"];
@@ -1528,6 +1593,13 @@ export interface components {
             instructions?: string | null;
             settings?: components["schemas"]["ProjectSettings"];
         };
+        /**
+         * ProjectKind
+         * @description `annotate`: masks are made. `correct`: a model's masks are put right, none is added. `rate`: masks are rated by
+         *     people who do not know whose they are; such projects are made by `anymask evaluate rating serve`.
+         * @enum {string}
+         */
+        ProjectKind: "annotate" | "correct" | "rate";
         /**
          * ProjectSettings
          * @description How people work in one project.
@@ -1684,6 +1756,97 @@ export interface components {
              * @description Working time, longer pauses left out.
              */
             active_ms: number;
+        };
+        /**
+         * RatedMask
+         * @description One mask to rate, on its picture.
+         */
+        RatedMask: {
+            /** Id */
+            id: number;
+            /**
+             * Pixels Url
+             * @description The picture; immutable.
+             */
+            pixels_url: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** @description The click that was given, original pixels; a pixel's centre. */
+            point: components["schemas"]["PointPrompt"] | null;
+            /** @description The box that was given. */
+            box: components["schemas"]["BoxPrompt"] | null;
+            rle: components["schemas"]["Rle"];
+        };
+        /**
+         * RaterProgress
+         * @description How far one person is; what they gave is not told.
+         */
+        RaterProgress: {
+            /** Person Id */
+            person_id: number;
+            /** Name */
+            name: string;
+            /** Rated */
+            rated: number;
+            /**
+             * Median S
+             * @description Median of the seconds they took.
+             */
+            median_s: number | null;
+        };
+        /**
+         * RatingIn
+         * @description A rating.
+         */
+        RatingIn: {
+            /** Key */
+            key: string;
+            /** Mask Id */
+            mask_id: number;
+            /** Score */
+            score: number;
+            /**
+             * Active Ms
+             * @description How long the person looked, pauses left out.
+             */
+            active_ms: number;
+        };
+        /**
+         * RatingStanding
+         * @description How far the asker is, and what they are to rate now.
+         */
+        RatingStanding: {
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
+            /** @description None when nothing is left. */
+            mask: components["schemas"]["RatedMask"] | null;
+            /**
+             * Upcoming
+             * @description Addresses of the next pictures, to fetch ahead.
+             */
+            upcoming: string[];
+            /**
+             * Undoable
+             * @description The mask whose rating the asker gave last, and may take back.
+             */
+            undoable: number | null;
+        };
+        /**
+         * RatingUndo
+         * @description The last rating, taken back.
+         */
+        RatingUndo: {
+            /** Key */
+            key: string;
+            /**
+             * Mask Id
+             * @description The mask that was rated last, so that nothing else is taken back by mistake.
+             */
+            mask_id: number;
         };
         /**
          * Review
@@ -4702,6 +4865,336 @@ export interface operations {
             };
             /** @description The body is too large. */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is refused; the message says which and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: the database or the model is busy; come again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_standing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RatingStanding"];
+                };
+            };
+            /** @description Nobody is signed in, or the session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This person may not do that, or the CSRF token is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this person. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is refused; the message says which and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: the database or the model is busy; come again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RatingIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RatingStanding"];
+                };
+            };
+            /** @description Not a request this server understands. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This person may not do that, or the CSRF token is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this person. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not as the request takes it to be: somebody else was first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is refused; the message says which and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: the database or the model is busy; come again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_rating: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RatingUndo"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RatingStanding"];
+                };
+            };
+            /** @description Not a request this server understands. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This person may not do that, or the CSRF token is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this person. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not as the request takes it to be: somebody else was first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is refused; the message says which and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: the database or the model is busy; come again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rating_progress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RaterProgress"][];
+                };
+            };
+            /** @description Nobody is signed in, or the session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This person may not do that, or the CSRF token is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this person. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

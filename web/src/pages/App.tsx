@@ -12,6 +12,7 @@ import { LoginPage } from "./LoginPage";
 import { PeoplePage } from "./PeoplePage";
 import { ProjectPage } from "./ProjectPage";
 import { ProjectsPage } from "./ProjectsPage";
+import { RatePage } from "./RatePage";
 import { ReviewPage } from "./ReviewPage";
 import { HereContext } from "./session";
 import { StatisticsPage } from "./StatisticsPage";
@@ -73,6 +74,9 @@ export function App(): ReactNode {
           <Route path="/"><ProjectsPage /></Route>
           <Route path="/people"><PeoplePage /></Route>
           <Route path="/projects/:project">{({ project }) => <ProjectPage projectId={Number(project)} />}</Route>
+          <Route path="/projects/:project/rate">
+            {({ project }) => <RatePage key={project} projectId={Number(project)} />}
+          </Route>
           <Route path="/projects/:project/statistics">
             {({ project }) => <StatisticsPage projectId={Number(project)} />}
           </Route>

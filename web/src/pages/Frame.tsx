@@ -28,10 +28,20 @@ function ProjectLinks({ projectId }: { projectId: number }): ReactNode {
     <>
       <span className="crumb" aria-hidden="true">/</span>
       <span className="crumb crumb-name">{project.data?.name ?? "…"}</span>
-      <NavLink href={base}>Pictures</NavLink>
-      <NavLink href={`${base}/annotate`}>Annotate</NavLink>
-      {mayAct(person, "reviewer") && <NavLink href={`${base}/review`}>Review</NavLink>}
-      <NavLink href={`${base}/statistics`}>Statistics</NavLink>
+      {project.data?.kind === "rate" && (
+        <>
+          <NavLink href={base}>Study</NavLink>
+          <NavLink href={`${base}/rate`}>Rate</NavLink>
+        </>
+      )}
+      {project.data !== null && project.data.kind !== "rate" && (
+        <>
+          <NavLink href={base}>Pictures</NavLink>
+          <NavLink href={`${base}/annotate`}>{project.data.kind === "correct" ? "Correct" : "Annotate"}</NavLink>
+          {mayAct(person, "reviewer") && <NavLink href={`${base}/review`}>Review</NavLink>}
+          <NavLink href={`${base}/statistics`}>Statistics</NavLink>
+        </>
+      )}
     </>
   );
 }

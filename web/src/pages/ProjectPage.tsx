@@ -7,6 +7,7 @@ import { type Schemas, server, take } from "../client";
 import { Show, useLoaded } from "./loading";
 import { ExportPanel, ImportPanel, JobList } from "./Transfers";
 import { Progress } from "./ProjectsPage";
+import { RatingProject } from "./RatingProject";
 import { mayAct, useHere } from "./session";
 import { MembersPanel, SettingsPanel } from "./Settings";
 
@@ -29,11 +30,11 @@ export function ProjectPage({ projectId }: { projectId: number }): ReactNode {
   return (
     <main className="page">
       <Show loaded={project}>
-        {(one) => (
+        {(one) => one.kind === "rate" ? <RatingProject project={one} /> : (
           <>
             <div className="head">
               <h1>{one.name}</h1>
-              <Link className="button primary" href={`/projects/${projectId}/annotate`}>Annotate</Link>
+              <Link className="button primary" href={`/projects/${projectId}/annotate`}>{one.kind === "correct" ? "Correct" : "Annotate"}</Link>
             </div>
             <Progress counts={one.counts} />
             <div className="columns">

@@ -32,11 +32,7 @@ export function ProjectsPage(): ReactNode {
             {list.map((project) => (
               <li key={project.id} className="card">
                 <h2><Link href={`/projects/${project.id}`}>{project.name}</Link></h2>
-                <Progress counts={project.counts} />
-                <div className="row">
-                  <Link className="button primary" href={`/projects/${project.id}/annotate`}>Annotate</Link>
-                  <Link className="button" href={`/projects/${project.id}`}>Pictures</Link>
-                </div>
+                <Work project={project} />
               </li>
             ))}
             {list.length === 0 && <li className="quiet">There is no project yet.</li>}
@@ -45,6 +41,29 @@ export function ProjectsPage(): ReactNode {
       </Show>
       {mayAct(person, "admin") && <NewProject onMade={projects.reload} />}
     </main>
+  );
+}
+
+const WORK = { annotate: "Annotate", correct: "Correct" } as const;
+
+function Work({ project }: { project: Schemas["Project"] }): ReactNode {
+  const base = `/projects/${project.id}`;
+  if (project.kind === "rate") {
+    return (
+      <div className="row">
+        <Link className="button primary" href={`${base}/rate`}>Rate</Link>
+        <Link className="button" href={base}>Study</Link>
+      </div>
+    );
+  }
+  return (
+    <>
+      <Progress counts={project.counts} />
+      <div className="row">
+        <Link className="button primary" href={`${base}/annotate`}>{WORK[project.kind]}</Link>
+        <Link className="button" href={base}>Pictures</Link>
+      </div>
+    </>
   );
 }
 

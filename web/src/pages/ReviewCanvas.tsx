@@ -1,10 +1,11 @@
 /** A picture with masks to look at; two of them move together. */
 
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 
+import { stateOf } from "../rating";
 import { Renderer } from "../render";
-import { defaults, type Mask, type Picture, type Viewport } from "../state";
-import { fit, panBy, zoomAt } from "../viewport";
+import { type Box, defaults, type Look, type Mask, type Picture, type Prompt, type Viewport } from "../state";
+import { fit, fitBox, panBy, zoomAt } from "../viewport";
 
 interface Props {
   readonly title: string;
@@ -14,30 +15,56 @@ interface Props {
   readonly selected: string | null;
   readonly viewport: Viewport | null;
   readonly onViewport: (viewport: Viewport) => void;
+  /** How masks look; as everywhere when left out. */
+  readonly look?: Look;
+  /** What is marked besides. */
+  readonly prompt?: Prompt | null;
+  /** What is shown large while nobody has moved the view; the whole picture when left out. */
+  readonly near?: Box | null;
+  /** Thickness of outlines. */
+  readonly outlinePx?: number;
+  readonly hasCaption?: boolean;
 }
 
-export function ReviewCanvas({ title, picture, pixels, masks, selected, viewport, onViewport }: Props): ReactNode {
+const LOOK = defaults().look;
+
+export function ReviewCanvas({
+  title,
+  picture,
+  pixels,
+  masks,
+  selected,
+  viewport,
+  onViewport,
+  look = LOOK,
+  prompt = null,
+  near = null,
+  outlinePx = 1,
+  hasCaption = true,
+}: Props): ReactNode {
+  const [size, setSize] = useState("");
   const element = useRef<HTMLCanvasElement>(null);
   const renderer = useRef<Renderer | null>(null);
 
   useEffect(() => {
     if (element.current === null) return;
-    renderer.current = new Renderer(element.current);
+    renderer.current = new Renderer(element.current, undefined, outlinePx);
     renderer.current.setPicture(pixels);
-  }, [pixels]);
+  }, [pixels, outlinePx]);
+  useEffect(() => {
+    const canvas = element.current;
+    if (canvas === null) return;
+    const observer = new ResizeObserver(() => { setSize(`${canvas.clientWidth} ${canvas.clientHeight}`); });
+    observer.observe(canvas);
+    return () => { observer.disconnect(); };
+  }, []);
   useEffect(() => {
     const canvas = element.current;
     if (canvas === null) return;
     const screenHw = [canvas.clientHeight, canvas.clientWidth] as const;
-    const view = viewport === null ? fit(picture.sizeHw, screenHw) : { ...viewport, screenHw };
-    const start = defaults();
-    const state = {
-      ...start,
-      picture,
-      viewport: view,
-      work: { ...start.work, masks },
-      selected: selected === null ? [] : [selected],
-    };
+    const start = near === null ? fit(picture.sizeHw, screenHw) : fitBox(near, picture.sizeHw, screenHw);
+    const view = viewport === null ? start : { ...viewport, screenHw };
+    const state = { ...stateOf(picture, masks, look, prompt), viewport: view, selected: selected === null ? [] : [selected] };
     renderer.current?.show({ state, stroke: [], corners: [] });
     const ending = new AbortController();
     canvas.addEventListener(
@@ -56,10 +83,10 @@ export function ReviewCanvas({ title, picture, pixels, masks, selected, viewport
       { signal: ending.signal },
     );
     return () => { ending.abort(); };
-  }, [picture, pixels, masks, selected, viewport, onViewport]);
+  }, [picture, pixels, masks, selected, viewport, onViewport, look, prompt, near, size]);
   return (
     <figure className="review-view">
-      <figcaption>{title}</figcaption>
+      {hasCaption && <figcaption>{title}</figcaption>}
       <canvas ref={element} role="img" aria-label={`${title}: ${picture.name} with ${masks.length} masks`} />
     </figure>
   );

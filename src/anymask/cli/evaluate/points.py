@@ -159,7 +159,7 @@ def points(
     from anymask.evaluation.report import summarise, to_plain_report, to_text, write_report
 
     truth = GroundTruthOptions(annotations=annotations, pictures=pictures, data=tuple(data or ()))
-    given, absent = _open_data(truth, suite)
+    given, absent = open_data(truth, suite)
     asked = PointsOptions(clicks=clicks, targets=targets, first_click=first_click, max_pictures=max_pictures, seed=seed)
     config = asked.config()
     if adapter and workers > 1:
@@ -183,7 +183,7 @@ def points(
         raise typer.Exit(_SOME_FAILED)
 
 
-def _open_data(truth: GroundTruthOptions, suite: Path | None) -> tuple[list[Data], list[str]]:
+def open_data(truth: GroundTruthOptions, suite: Path | None) -> tuple[list[Data], list[str]]:
     """What to evaluate on, and the datasets of the suite that are not there.
 
     Raises: ConfigError when nothing was named, or --data and --annotations together; DatasetError when nothing of the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from anymask.cli.evaluate import ambiguity, compare, datasets, edges, instances, points, proposals, text
+from anymask.cli.evaluate import ambiguity, compare, datasets, edges, instances, points, proposals, rating, text
 
 app = typer.Typer(
     help="Score models and baselines on labelled pictures.", no_args_is_help=True, rich_markup_mode="markdown"
@@ -24,3 +24,4 @@ app.command("text")(text.text)
 app.command("ambiguity")(ambiguity.ambiguity)
 app.command("datasets")(datasets.datasets)
 app.command("compare")(compare.compare)
+app.add_typer(rating.app, name="rating")

@@ -124,7 +124,7 @@ def test_what_is_no_rating_is_refused(rated: RatingWorld) -> None:
             rated.rate(ann, score)
     with pytest.raises(NotThereError):
         rated.rate(ann, 5, 999)
-    with pytest.raises(NotThereError, match="no rating study"):
+    with pytest.raises(InputError, match="no rating study"):
         rated.world.database.read(lambda session: ratings.standing(session, ann, rated.world.project.id))
 
 

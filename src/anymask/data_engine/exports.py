@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from anymask.data_engine import jobs
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.jobs import HeldJob
+from anymask.data_engine.mask_notes import notes_of
 from anymask.data_engine.mask_rows import ACCEPTED, PROPOSED, list_masks, to_rle
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import ImageRow, MaskRow, TaskRow
@@ -30,6 +31,7 @@ from anymask.dataset.formats.coco import OBJECT, CocoPicture, to_coco
 from anymask.dataset.formats.png import encode_labels
 from anymask.dataset.formats.sa1b import to_sa1b
 from anymask.dataset.pairs import is_sa1b_name
+from anymask.dataset.provenance import Notes, add_notes
 from anymask.images.load import load_image
 from anymask.images.upright import encode_lossless
 from anymask.masks.sets import set_from_rles, to_layers
@@ -72,14 +74,14 @@ class Exporter:
         return self.blobs.put_file(part)
 
     def _add(self, tar: tarfile.TarFile, held: HeldJob, image_id: int) -> None:
-        image, masks, _ = self._read(held, image_id)
+        image, masks, _, notes = self._read(held, image_id)
         data, form = self.blobs.read(image.pixels_key), held.payload["format"]
         if form == "coco":
             _put(tar, f"images/{image.file_name}", data)
         elif form == "sa1b":
             name = sa1b_name(image)
             _put(tar, f"{name}.jpg", data if image.media_type == "image/jpeg" else _to_jpeg(data))
-            _put(tar, f"{name}.json", json.dumps(to_sa1b(masks, image.id, f"{name}.jpg")).encode())
+            _put(tar, f"{name}.json", json.dumps(add_notes(to_sa1b(masks, image.id, f"{name}.jpg"), notes)).encode())
         else:
             # A .png beside label maps would be taken for one.
             if image.media_type == "image/png":
@@ -94,7 +96,7 @@ class Exporter:
         names: dict[str, int] = {}
         pictures: list[CocoPicture] = []
         for image_id in ids:
-            image, masks, labels = self._read(held, image_id)
+            image, masks, labels, _ = self._read(held, image_id)
             categories = tuple(names.setdefault(label or "object", len(names) + OBJECT) for label in labels)
             pictures.append(
                 CocoPicture(image_id=image.id, file_name=image.file_name, masks=masks, category_ids=categories)
@@ -102,7 +104,7 @@ class Exporter:
         categories_by_id = {number: name for name, number in names.items()} or None
         _put(tar, "annotations.json", json.dumps(to_coco(pictures, categories_by_id)).encode())
 
-    def _read(self, held: HeldJob, image_id: int) -> tuple[ImageRow, MaskSet, list[str | None]]:
+    def _read(self, held: HeldJob, image_id: int) -> tuple[ImageRow, MaskSet, list[str | None], Notes]:
         return self.database.read(lambda session: _contents(session, image_id, held))
 
     def _save(self, held: HeldJob, tar: tarfile.TarFile, stream: BinaryIO, place: int, total: int) -> None:
@@ -155,11 +157,12 @@ def _image_ids(session: Session, held: HeldJob) -> list[int]:
     return list(session.scalars(query.order_by(ImageRow.id)))
 
 
-def _contents(session: Session, image_id: int, held: HeldJob) -> tuple[ImageRow, MaskSet, list[str | None]]:
+def _contents(session: Session, image_id: int, held: HeldJob) -> tuple[ImageRow, MaskSet, list[str | None], Notes]:
     image = session.get_one(ImageRow, image_id)
     states = (ACCEPTED, PROPOSED) if held.payload["with_proposed"] else (ACCEPTED,)
     rows = [row for row in list_masks(session, image_id) if row.state in states]
-    return image, _mask_set(image, rows), [row.label for row in rows]
+    notes = notes_of(session, image, rows, Notes(source=image.file_name))
+    return image, _mask_set(image, rows), [row.label for row in rows], notes
 
 
 def _mask_set(image: ImageRow, rows: list[MaskRow]) -> MaskSet:

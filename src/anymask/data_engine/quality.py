@@ -137,7 +137,9 @@ def summarise(pairs: Pairs, config: QualityConfig) -> dict[str, Any]:
     Raises: DatasetError when there is no pair.
     """
     if not len(pairs.iou):
-        raise DatasetError("no automatic mask has a corrected one; the sets are of other masks")
+        raise DatasetError(
+            "no automatic mask has a corrected one; the sets are of other masks, or nobody has finished one"
+        )
     return {
         "config": to_plain(config),
         "pictures": pairs.compared,
@@ -181,6 +183,7 @@ def as_page(summary: dict[str, Any], pairs: Pairs) -> str:
     """
     level = summary["config"]["bootstrap"]["level"]
     blocks: list[Block] = [
+        *map(Paragraph, said_of_work(summary)),
         Paragraph(
             f"{summary['pairs']:,} pairs of an automatic and a corrected mask on {summary['pictures']:,} pictures; "
             f"{summary['removed']:,} automatic masks have no partner (removed), {summary['added']:,} corrected ones "
@@ -200,6 +203,18 @@ def as_page(summary: dict[str, Any], pairs: Pairs) -> str:
         if summary[key]:
             blocks += [Heading(f"By {title}"), _plot(summary[key], title), _table(summary[key], title)]
     return html_page("Quality of automatic masks", blocks)
+
+
+def said_of_work(summary: dict[str, Any]) -> list[str]:
+    """What people did with the masks, where that is known, in a sentence."""
+    work = summary.get("work")
+    if work is None:
+        return []
+    return [
+        f"People looked at every mask of {work['finished']:,} pictures: {work['left']:,} masks were left as they were, "
+        f"{work['fixed']:,} changed, {work['deleted']:,} deleted, {work['added']:,} added. {work['unfinished']:,} "
+        "pictures of the sample are not finished and in no figure."
+    ]
 
 
 def _plot(groups: dict[str, Any], title: str) -> Picture:

@@ -65,18 +65,18 @@ class RaterProgress:
 def get_study(session: Session, project_id: int) -> RatingStudyRow:
     """The study of a project.
 
-    Raises: NotThereError when its masks are not for rating.
+    Raises: InputError when its masks are not for rating.
     """
     row = session.get(RatingStudyRow, project_id)
     if row is None:
-        raise NotThereError(f"project {project_id} is no rating study; its pictures are annotated, not rated")
+        raise InputError(f"project {project_id} is no rating study; its pictures are annotated, not rated")
     return row
 
 
 def standing(session: Session, asker: Identity, project_id: int) -> Standing:
     """How far the asker is, and what comes next.
 
-    Raises: NotThereError.
+    Raises: InputError as `get_study`.
     """
     study = get_study(session, project_id)
     own = set(session.scalars(_rated(project_id, asker.id)))
@@ -147,7 +147,7 @@ def undo(session: Session, asker: Identity, project_id: int, *, item_id: int, ke
 def progress(session: Session, project_id: int) -> list[RaterProgress]:
     """How far everybody is who has rated anything, by name; no rating is told.
 
-    Raises: NotThereError.
+    Raises: InputError as `get_study`.
     """
     get_study(session, project_id)
     rows = _counting(session, project_id)
@@ -163,7 +163,7 @@ def progress(session: Session, project_id: int) -> list[RaterProgress]:
 def collect(session: Session, project_id: int) -> list[Rating]:
     """Every rating that counts, with its column, in the order they were given.
 
-    Raises: NotThereError.
+    Raises: InputError as `get_study`.
     """
     get_study(session, project_id)
     people = {row.id: row.name for row in session.scalars(select(PersonRow))}

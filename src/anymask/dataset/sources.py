@@ -4,7 +4,7 @@ files, COCO's JSON, ADE20K, Open Images."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -50,34 +50,48 @@ def find_form(path: Path) -> Source:
     )
 
 
-def read_labelled(path: Path, images: Path | None = None, refuse: Refuse | None = None) -> Iterator[LabelledPicture]:
+def read_labelled(
+    path: Path, images: Path | None = None, refuse: Refuse | None = None, *, wanted: Container[str] | None = None
+) -> Iterator[LabelledPicture]:
     """The pictures at `path` in stored order. `images` is the folder of COCO's pictures or Open Images' masks, beside
-    the file unless it is given.
+    the file unless it is given. Of `wanted` keys (those of `list_keys`) alone, the others are not decoded.
 
     A picture that is damaged is left out and told to `refuse`; without it, it ends the reading.
 
     Raises: DatasetError when nothing is there, or the whole is damaged.
     """
-    form = find_form(path)
-    if not path.exists():
-        raise DatasetError(f"there is no file or folder {path}; give a dataset")
-    if form is Source.COCO:
-        pictures = _coco(path, images)
-    elif form is Source.ADE20K:
-        pictures = _ade20k(path)
-    elif form is Source.OPEN_IMAGES:
-        pictures = _open_images(path, images or path.parent)
-    else:
-        pictures = _records(path)
-    for name, make in pictures:
+    for key, make in _makers(path, images):
+        if wanted is not None and key not in wanted:
+            continue
         try:
             picture = make()
         except AnymaskError as error:
             if refuse is None:
-                raise DatasetError(f"{name}: {error}") from error
-            refuse(name, str(error))
+                raise DatasetError(f"{key}: {error}") from error
+            refuse(key, str(error))
             continue
         yield picture
+
+
+def list_keys(path: Path, images: Path | None = None) -> Iterator[str]:
+    """A key of every picture at `path`, in stored order; nothing is decoded.
+
+    Raises: DatasetError as `read_labelled`.
+    """
+    return (key for key, _ in _makers(path, images))
+
+
+def _makers(path: Path, images: Path | None) -> _Makers:
+    form = find_form(path)
+    if not path.exists():
+        raise DatasetError(f"there is no file or folder {path}; give a dataset")
+    if form is Source.COCO:
+        return _coco(path, images)
+    if form is Source.ADE20K:
+        return _ade20k(path)
+    if form is Source.OPEN_IMAGES:
+        return _open_images(path, images or path.parent)
+    return _records(path)
 
 
 def record_entries(path: Path) -> Iterator[RecordEntry]:
@@ -89,7 +103,7 @@ def record_entries(path: Path) -> Iterator[RecordEntry]:
 
 
 _Makers = Iterator[tuple[str, Any]]
-"""(name, function that gives the LabelledPicture)."""
+"""(key, function that gives the LabelledPicture)."""
 
 
 def _records(path: Path) -> _Makers:

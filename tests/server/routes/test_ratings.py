@@ -88,4 +88,4 @@ def test_outsiders_and_annotators_are_kept_from_what_is_not_theirs(site: Site, s
     assert site.browser("Ann").call("GET", f"/projects/{project}/rating/progress").status_code == 403
     assert site.browser("Ann").post(f"/projects/{project}/queue/next").status_code == 403
     other = site.add_project()
-    assert site.browser("Ann").call("GET", f"/projects/{other}/rating").status_code == 404
+    assert site.browser("Ann").call("GET", f"/projects/{other}/rating").status_code == 422

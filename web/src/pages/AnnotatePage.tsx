@@ -140,6 +140,7 @@ function Annotating({ bench, projectId, imageId }: Props & { bench: Workbench })
         run={run}
         task={task}
         instructions={project.data?.instructions ?? ""}
+        kind={project.data?.kind ?? "annotate"}
         labels={project.data?.settings.labels ?? []}
       />
       {isHelpOpen && <HelpSheet remapped={remapped} onChange={keep} onClose={() => { setHelpOpen(false); }} />}

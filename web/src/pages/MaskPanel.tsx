@@ -20,10 +20,11 @@ interface Props {
   readonly run: (command: Command) => void;
   readonly task: Schemas["Task"] | null;
   readonly instructions: string;
+  readonly kind: Schemas["ProjectKind"];
   readonly labels: readonly string[];
 }
 
-export function MaskPanel({ editor, run, task, instructions, labels }: Props): ReactNode {
+export function MaskPanel({ editor, run, task, instructions, kind, labels }: Props): ReactNode {
   return (
     <aside className="side" aria-label="Picture and masks">
       <section className="side-head">
@@ -36,6 +37,7 @@ export function MaskPanel({ editor, run, task, instructions, labels }: Props): R
           <button type="button" disabled={task === null} onClick={() => { run("task.skip"); }}>Skip</button>
         </div>
       </section>
+      {kind === "correct" && <Passing editor={editor} />}
       <details className="instructions">
         <summary>What to do</summary>
         <p>{instructions}</p>
@@ -44,6 +46,18 @@ export function MaskPanel({ editor, run, task, instructions, labels }: Props): R
       <MaskList editor={editor} />
       <Selected editor={editor} labels={labels} />
     </aside>
+  );
+}
+
+/** What becomes of the masks that nobody touched. */
+function Passing({ editor }: { editor: Editor }): ReactNode {
+  const left = useEditor(editor, ({ state }) => state.work.masks.filter((mask) => mask.isProposed).length);
+  if (left === 0) return null;
+  return (
+    <p className="notice notice-info">
+      {left === 1 ? "1 mask is" : `${left} masks are`} as the model made {left === 1 ? "it" : "them"}. <strong>Done</strong> says: I
+      looked, and {left === 1 ? "it is" : "they are"} right.
+    </p>
   );
 }
 

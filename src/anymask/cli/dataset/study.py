@@ -1,4 +1,4 @@
-"""`anymask dataset study statistics|quality`: what masks are like, and how good automatic ones are."""
+"""`anymask dataset study statistics|correct|quality`: what masks are like, and how good automatic ones are."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from anymask.cli import console
+from anymask.cli.dataset import correct
 from anymask.cli.dataset.look import IMAGES
 from anymask.cli.options import JSON
+from anymask.cli.workplace import DATABASE, STORE, Workplace
 from anymask.errors import PathError
 
 app = typer.Typer(help="Study what the masks of datasets are like.", no_args_is_help=True, rich_markup_mode="markdown")
@@ -81,38 +83,73 @@ def statistics(
     _end({name: why for one in studied for name, why in one.left_out.items()})
 
 
+app.command("correct")(correct.correct)
+
+
 @app.command("quality")
 def quality(
-    automatic: Annotated[Path, typer.Argument(metavar="AUTOMATIC", help="The dataset of automatic masks.")],
+    automatic: Annotated[
+        Path | None, typer.Argument(metavar="[AUTOMATIC]", help="The dataset of automatic masks.", show_default=False)
+    ] = None,
     corrected: Annotated[
-        Path, typer.Argument(metavar="CORRECTED", help="Masks of some of its pictures, put right by people.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="[CORRECTED]", help="Masks of some of its pictures, put right by people.", show_default=False
+        ),
+    ] = None,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Instead: the workspace of `anymask dataset study correct`.", show_default=False)
+    ] = None,
+    database: DATABASE = None,
+    store: STORE = None,
+    name: Annotated[
+        str | None, typer.Option(help="The correction's project.", show_default="the only one there is")
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="With --workspace: write the corrected masks as a dataset here.", show_default=False),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")] = Path("anymask_quality"),
     seed: Annotated[int, typer.Option(help="Of the error bars.")] = 0,
     json: JSON = False,
 ) -> None:
     """How much people had to change: IoU of each automatic mask with its corrected one, by size and by score.
 
-    Pictures are matched by the last part of their names (or of their sources'), masks one to one by IoU, whatever tool
-    CORRECTED comes from (any form that is read). Draw pictures to correct with `anymask dataset sample`. The paper's
-    figures (94 % of pairs above .9, 97 % above .75) stand beside ours, with 95 % bootstrap intervals over pictures.
+    With --workspace, of what people did in the browser after `anymask dataset study correct`: a mask that was left on a
+    finished picture has IoU 1, pictures that nobody finished do not count, and masks that were deleted or added are
+    counted apart. Or of any two sets: pictures are matched by the last part of their names (or of their sources'),
+    masks one to one by IoU, whatever tool CORRECTED comes from (any form that is read).
+
+    The paper's figures (94 % of pairs above .9, 97 % above .75) stand beside ours, with 95 % bootstrap intervals over
+    pictures.
 
     **Examples**
 
     ```
-    anymask dataset sample dataset to_correct --pictures 500
-    anymask dataset study quality to_correct corrected.json --out quality
+    anymask dataset study correct dataset --pictures 500 --workspace study
+    anymask dataset study quality --workspace study --write corrected --out quality
+    anymask dataset study quality dataset corrected.json --out quality
     ```
     """
-    from anymask.data_engine.quality import QualityConfig, as_page, pair_masks, summarise
+    from anymask.data_engine.quality import QualityConfig, as_page, pair_masks, said_of_work, summarise
     from anymask.dataset.sources import read_labelled
     from anymask.evaluation.metrics import BootstrapConfig
 
     config = QualityConfig(bootstrap=BootstrapConfig(seed=seed))
     left_out: dict[str, str] = {}
-    people = read_labelled(corrected, None, left_out.__setitem__)
-    pairs = pair_masks(read_labelled(automatic, None, left_out.__setitem__), people, config)
-    found = summarise(pairs, config) | {"left_out": left_out}
+    known: dict[str, Any] = {}
+    is_worked = workspace is not None or database is not None
+    if is_worked and automatic is None:
+        place = Workplace(workspace or Path("anymask_correction"), database, store)
+        pairs, known = correct.collect(place, name, write)
+    elif automatic is not None and corrected is not None and not is_worked and write is None:
+        people = read_labelled(corrected, None, left_out.__setitem__)
+        pairs = pair_masks(read_labelled(automatic, None, left_out.__setitem__), people, config)
+    else:
+        raise typer.BadParameter(
+            "give --workspace DIR, of what people corrected in the browser, or AUTOMATIC CORRECTED"
+        )
+    found = summarise(pairs, config) | known | {"left_out": left_out}
     files = _write(out, found, as_page(found, pairs))
     if json:
         console.say_json({**found, "files": files})
@@ -122,6 +159,8 @@ def quality(
             f"{name} {every[name]['mean']:.3f} ({every[name]['low']:.3f} to {every[name]['high']:.3f})"
             for name in ("above .9", "above .75", "mean IoU")
         )
+        for line in said_of_work(found):
+            console.say(line)
         console.say(f"{found['pairs']:,} pairs on {found['pictures']:,} pictures: {shares}")
         console.say(f"{found['removed']:,} removed, {found['added']:,} added -> {files['html']}, {files['json']}")
     _end(left_out)

@@ -22,7 +22,14 @@ export function Progress({ counts }: { counts: Schemas["ProjectCounts"] }): Reac
 
 export function ProjectsPage(): ReactNode {
   const { person } = useHere();
-  const projects = useLoaded("projects", () => take(server.GET("/api/v1/projects")), 10_000);
+  // Right after the start pictures are still coming in.
+  const [isNew, setNew] = useState(true);
+  const load = async (): Promise<Schemas["Project"][]> => {
+    const list = await take(server.GET("/api/v1/projects"));
+    setNew(list.some((project) => project.counts.images === 0));
+    return list;
+  };
+  const projects = useLoaded("projects", load, isNew ? 2_000 : 10_000);
   return (
     <main className="page">
       <h1>Projects</h1>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -112,7 +114,8 @@ class Running:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert " at http://" in line, self.read_log()
-        self.url = line.split(" at ")[1].split()[0]
+        told = urlsplit(re.findall(r" at (http\S+)", line)[-1])  # which may name a page
+        self.url = f"{told.scheme}://{told.netloc}/"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import io
 import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from anymask.data_engine import correction, queue
 from anymask.data_engine.correction import INSTRUCTIONS, Drawn, Work
@@ -14,32 +12,15 @@ from anymask.data_engine.mask_rows import list_masks
 from anymask.data_engine.quality import QualityConfig, pair_masks, summarise
 from anymask.data_engine.tables import ImageRow, MaskRow, ProjectRow
 from anymask.dataset.labelled_picture import LabelledPicture
-from anymask.dataset.provenance import Provenance, made_alike
 from anymask.dataset.sources import read_labelled
 from anymask.dataset.write import write_dataset
 from anymask.errors import MaskError, NotThereError, TakenError
 from anymask.evaluation.metrics import BootstrapConfig
 from anymask.masks.sets import set_from_masks
+from tests.data_engine.automatic_pictures import automatic
 from tests.data_engine.world import MODEL, World, checked
 
-SIZE_HW = (40, 60)
-MADE = Provenance(stage="automatic", model="tiny", model_sha256=MODEL, settings_sha256="c" * 64, software="anymask 0")
 DRAWN = Drawn(dataset="shards", pictures=4, seed=0)
-
-
-def automatic(number: int) -> LabelledPicture:
-    """Four boxes, each with a score; a picture of noise."""
-    masks = np.zeros((4, *SIZE_HW), np.bool_)
-    for index in range(4):
-        masks[index, 10 * index : 10 * index + 8, : 20 + 10 * index] = True
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(number).integers(0, 255, (*SIZE_HW, 3), np.uint8)).save(file, "JPEG")
-    return LabelledPicture(
-        name=f"sa1b/sa_{number}",
-        masks=set_from_masks(masks, predicted_iou=(0.95, 0.9, 0.85, 0.7)),
-        notes=made_alike(MADE, 4, licence="CC0", source=f"photo {number}.png"),
-        read_image=file.getvalue,
-    )
 
 
 class Correcting:

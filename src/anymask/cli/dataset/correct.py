@@ -73,7 +73,8 @@ def correct(
             except InputError as error:
                 left_out[picture.name] = str(error)
             update(done, len(chosen))
-    console.say(f"project {project_id}, {name!r}: {len(chosen) - len(left_out):,} pictures, {masks:,} new masks")
+    told = console.say if add_only else console.warn
+    told(f"project {project_id}, {name!r}: {len(chosen) - len(left_out):,} pictures, {masks:,} new masks")
     for picture_name, why in list(left_out.items())[:NAMED]:
         console.warn(f"left out {picture_name}: {why}")
     if add_only:

@@ -2,7 +2,6 @@
 
 import type { Editor } from "./editor";
 import {
-  acceptProposed,
   closePolygon,
   duplicateSelected,
   fillSelectedHoles,
@@ -15,7 +14,8 @@ import {
   subtractSelected,
 } from "./mask";
 import { press } from "./pointer";
-import { cancelDraft, pick } from "./prompt";
+import { cancelDraft, pick, type Stamp } from "./prompt";
+import { acceptProposals, chosenProposals, dropProposals, fixProposal, selectProposal } from "./proposals";
 import type { Command } from "./shortcuts";
 import { isDraftEmpty, type Look, type Point, type State, type Tool } from "./state";
 import { clampToPicture, fit, toPicture, zoomAt, zoomTo } from "./viewport";
@@ -107,6 +107,13 @@ const onPicture =
   (state: State): State =>
     state.picture === null ? state : change(state, state.picture.sizeHw);
 
+/** A decision on the selected proposal; with none selected the next one is, for nobody decides on what they did not see. */
+function onProposal(editor: Editor, name: string, change: (state: State, stamp: Stamp) => State): void {
+  editor.stopHover();
+  if (chosenProposals(editor.getSnapshot().state).length > 0) editor.act(name, change);
+  else editor.see((state) => selectProposal(state, 1));
+}
+
 type Doing = (editor: Editor, combo: string) => void;
 
 const DOING: Partial<Record<Command, Doing>> = {
@@ -133,7 +140,20 @@ const DOING: Partial<Record<Command, Doing>> = {
   "edit.subtract": (editor) => { editor.act("Subtract", subtractSelected); },
   "edit.fillHoles": (editor) => { editor.act("Fill holes", fillSelectedHoles); },
   "edit.removeIslands": (editor) => { editor.act("Remove islands", removeSelectedIslands); },
-  "edit.acceptProposed": (editor) => { editor.act("Accept", (state) => acceptProposed(state, state.selected)); },
+  "proposed.accept": (editor) => {
+    onProposal(editor, "Accept", (state) => acceptProposals(state, chosenProposals(state)));
+  },
+  "proposed.drop": (editor) => {
+    onProposal(editor, "Drop proposal", (state) => dropProposals(state, chosenProposals(state)));
+  },
+  "proposed.fix": (editor) => {
+    onProposal(editor, "Fix proposal", (state, { nowMs }) => {
+      const [first] = chosenProposals(state).slice(-1);
+      return first === undefined ? state : fixProposal(state, first, nowMs);
+    });
+  },
+  "proposed.next": (editor) => { editor.see((state) => selectProposal(state, 1)); },
+  "proposed.previous": (editor) => { editor.see((state) => selectProposal(state, -1)); },
   "brush.smaller": (editor) => { stepBrush(editor, -1); },
   "brush.larger": (editor) => { stepBrush(editor, 1); },
   "select.next": (editor) => { editor.see((state) => selectNext(state, 1)); },

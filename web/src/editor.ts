@@ -98,7 +98,8 @@ export class Editor {
     const { look, tool, brushPx, viewport } = this.state;
     const view = fit(opened.picture.sizeHw, viewport.screenHw);
     const state = { ...defaults(), look, tool, brushPx, viewport: view, picture: opened.picture };
-    const draft = opened.draft ?? state.work.draft;
+    // One kept by an earlier version of the tool may lack a field.
+    const draft = { ...state.work.draft, ...opened.draft };
     this.change({ ...state, work: { masks: opened.masks, draft } });
   }
 

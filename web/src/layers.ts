@@ -2,12 +2,10 @@
 
 import { heightOf, overlaps, unionBox, widthOf } from "./bitmap";
 import { type Ink, paintMasks, type Place, type Sheet, sheetBox } from "./paint";
-import { colourOf } from "./palette";
+import { colourOf, PROPOSED } from "./palette";
 import type { Box, Look, Mask, Size } from "./state";
 
 const NOTHING: Box = [0, 0, 0, 0];
-/** A proposed mask is fainter than one that somebody has accepted. */
-const PROPOSED_FACTOR = 0.6;
 
 /** Where two lists of masks look different, in picture pixels; empty when they look the same. */
 export function changedBox(before: readonly Mask[], after: readonly Mask[]): Box {
@@ -34,8 +32,14 @@ function looksSame(first: Mask, second: Mask): boolean {
 }
 
 export function inkOf(mask: Mask, look: Look, outlinePx: number): Ink {
-  const opacity = mask.isProposed ? look.opacity * PROPOSED_FACTOR : look.opacity;
-  return { colour: colourOf(mask.colour), fillOpacity: look.isOutlineOnly ? 0 : opacity, outlinePx };
+  // All proposed masks have one colour of their own, and stripes: what nobody has accepted is told at a glance.
+  const isApart = mask.isProposed && look.areProposalsApart;
+  return {
+    colour: colourOf(isApart ? PROPOSED : mask.colour),
+    fillOpacity: look.isOutlineOnly ? 0 : look.opacity,
+    outlinePx: isApart ? 2 * outlinePx : outlinePx,
+    isHatched: isApart,
+  };
 }
 
 /** One canvas that shows all masks at one scale and place. */
@@ -78,7 +82,7 @@ export class MaskLayer {
     const here: Place = { ...this.place, sizeHw: [this.canvas.height, this.canvas.width] };
     const inner = sheetBox(here, changed);
     // Whether a pixel is outline depends on its neighbours: a rim is painted with it and not shown.
-    const [x0, y0, x1, y1] = sheetBox(here, changed, 1 + this.outlinePx);
+    const [x0, y0, x1, y1] = sheetBox(here, changed, 1 + 2 * this.outlinePx);
     const context = this.canvas.getContext("2d");
     if (widthOf(inner) <= 0 || heightOf(inner) <= 0 || context === null || this.look === null) return;
     const { look, place } = this;

@@ -1,7 +1,7 @@
 /** Transitions of masks: strokes, polygons, holes, islands, merging, subtracting, selection, labels. */
 
 import { fillHoles, polygonRuns, removeIslands, strokeRuns } from "./bitmap";
-import { nextColour, type Stamp } from "./prompt";
+import { acceptDraft, cancelDraft, nextColour, type Stamp } from "./prompt";
 import { areaPx, areEqual, boxOf, contains, subtract, union } from "./runs";
 import type { MadeBy, Mask, Point, Provenance, Runs, State } from "./state";
 
@@ -73,10 +73,18 @@ function create(state: State, runs: Runs, tool: MadeBy, stamp: Stamp): State {
 function apply(state: State, runs: Runs, isAdded: boolean, tool: MadeBy, stamp: Stamp): State {
   const mask = editedMask(state);
   if (mask === null) return isAdded && runs.edges.length > 0 ? create(state, runs, tool, stamp) : state;
+  if (state.work.draft.fixes === mask.id) return apply(endFix(state, stamp), runs, isAdded, tool, stamp);
   const next = isAdded ? union(mask.runs, runs) : subtract(mask.runs, runs);
   if (areEqual(next, mask.runs)) return state;
   if (next.edges.length === 0) return remove(state, [mask.id]);
   return replace(state, reshape(mask, next, tool, stamp));
+}
+
+/** A fix by prompts ended, so that paint goes on from it: from its answer, or from the proposal when nothing was said. */
+function endFix(state: State, stamp: Stamp): State {
+  const isAnswered = state.work.draft.before !== null && state.answer !== null;
+  const kept = isAnswered ? acceptDraft(state, stamp) : state;
+  return kept.work.draft.fixes === null ? kept : cancelDraft(kept);
 }
 
 /** A stroke of the brush or the eraser through `points`. */
@@ -160,16 +168,6 @@ export function duplicateSelected(state: State, stamp: Stamp, newId: () => strin
 export function remove(state: State, ids: readonly string[]): State {
   const masks = state.work.masks.filter((mask) => !ids.includes(mask.id));
   return masks.length === state.work.masks.length ? state : withMasks(state, masks);
-}
-
-/** Proposed masks of the model taken as they are. */
-export function acceptProposed(state: State, ids: readonly string[]): State {
-  const isMeant = (mask: Mask): boolean => mask.isProposed && ids.includes(mask.id);
-  if (!state.work.masks.some(isMeant)) return state;
-  return withMasks(
-    state,
-    state.work.masks.map((mask) => (isMeant(mask) ? { ...mask, isProposed: false } : mask)),
-  );
 }
 
 export type Details = Partial<Pick<Mask, "label" | "colour" | "isVisible">>;

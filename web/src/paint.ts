@@ -23,9 +23,17 @@ export interface Ink {
   readonly fillOpacity: number;
   /** Thickness in sheet pixels; 0 for no outline. */
   readonly outlinePx: number;
+  /** Whether the fill is stripes, fainter between them. */
+  readonly isHatched?: boolean;
 }
 
 const OPAQUE = 255;
+/** Of a hatched fill, in sheet pixels: from stripe to stripe, and how wide one is. */
+const [HATCH_PX, STRIPE_PX] = [9, 4];
+/** How strong a hatched fill is between its stripes. */
+const BETWEEN = 0.25;
+/** Added before rounding down: sheets often lie at whole and half pixels, which must not fall to either side by chance. */
+const OFF_GRID = 0.37;
 
 function toPixel([red, green, blue]: Rgb, alpha: number): number {
   return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
@@ -59,6 +67,10 @@ function paintMask(sheet: Sheet, runs: Runs, box: Box, ink: Ink): number[] {
   if (width <= 0 || height <= 0) return [];
   const bits = sample(sheet, runs, window);
   const fill = toPixel(ink.colour, Math.round(ink.fillOpacity * OPAQUE));
+  const between = ink.isHatched === true ? toPixel(ink.colour, Math.round(ink.fillOpacity * BETWEEN * OPAQUE)) : fill;
+  // Stripes lie still on the screen whatever part of it is painted anew.
+  const phase = Math.floor(sheet.x * sheet.scale + OFF_GRID) + Math.floor(sheet.y * sheet.scale + OFF_GRID);
+  const firstStripe = (((phase + window[0] + window[1]) % HATCH_PX) + HATCH_PX) % HATCH_PX;
   const outline: number[] = [];
   const sheetWidth = sheet.sizeHw[1];
   for (let column = 0; column < width; column += 1) {
@@ -66,7 +78,7 @@ function paintMask(sheet: Sheet, runs: Runs, box: Box, ink: Ink): number[] {
       const at = column * height + row;
       if (bits[at] !== 1) continue;
       const index = (window[1] + row) * sheetWidth + window[0] + column;
-      if (ink.fillOpacity > 0) sheet.pixels[index] = fill;
+      if (ink.fillOpacity > 0) sheet.pixels[index] = (firstStripe + column + row) % HATCH_PX < STRIPE_PX ? fill : between;
       if (ink.outlinePx > 0 && isEdge(bits, at, row, height, ink.outlinePx)) outline.push(index);
     }
   }

@@ -6,17 +6,19 @@ const GOLDEN_ANGLE_DEG = 137.508;
 const [SATURATION, LIGHTNESS] = [0.85, 0.58];
 const LIGHTNESS_STEP = 0.09;
 
-/** Numbers of the two colours in which a difference is shown, and of that around a mask that is cut out. */
-export const [ADDED, REMOVED, OUTSIDE] = [-1, -2, -3] as const;
+/** Numbers of the two colours in which a difference is shown, that around a mask that is cut out, and that of proposals. */
+export const [ADDED, REMOVED, OUTSIDE, PROPOSED] = [-1, -2, -3, -4] as const;
 const ADDED_RGB: Rgb = [40, 190, 90];
 const REMOVED_RGB: Rgb = [240, 60, 60];
 const OUTSIDE_RGB: Rgb = [24, 24, 28];
+const PROPOSED_RGB: Rgb = [255, 214, 10];
 
 /** The colour of number `index`, 0 to 255 each. */
 export function colourOf(index: number): Rgb {
   if (index === ADDED) return ADDED_RGB;
   if (index === REMOVED) return REMOVED_RGB;
   if (index === OUTSIDE) return OUTSIDE_RGB;
+  if (index === PROPOSED) return PROPOSED_RGB;
   const hue = (200 + index * GOLDEN_ANGLE_DEG) % 360;
   return fromHsl(hue, SATURATION, LIGHTNESS + LIGHTNESS_STEP * ((index % 3) - 1));
 }

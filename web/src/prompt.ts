@@ -33,7 +33,7 @@ function withPrompt(state: State, prompt: Prompt, nowMs: number): State {
   const { draft } = state.work;
   const before = isDraftEmpty(draft) ? null : draft;
   // A pick is of one answer: the next answer is to other words.
-  return withDraft(state, { prompt, before, picked: null, startedMs: draft.startedMs ?? nowMs });
+  return withDraft(state, { ...draft, prompt, before, picked: null, startedMs: draft.startedMs ?? nowMs });
 }
 
 export function addClick(state: State, click: Click, nowMs: number): State {
@@ -82,22 +82,41 @@ export function promptsOf(draft: Draft): readonly Prompt[] {
   return draft.before === null ? [draft.prompt] : [...promptsOf(draft.before), draft.prompt];
 }
 
-/** The object in progress kept as a mask. */
+/** The object in progress kept as a mask: a new one, or the proposed one that it fixes. */
 export function acceptDraft(state: State, stamp: Stamp): State {
   const chosen = pickedCandidate(state);
   const { draft, masks } = state.work;
   if (chosen === null || isDraftEmpty(draft) || chosen.areaPx === 0) return state;
-  const mask: Mask = {
-    id: stamp.id,
+  const fixed = masks.find((mask) => mask.id === draft.fixes) ?? null;
+  const mask = maskOfDraft(state, chosen, fixed, stamp);
+  // The tool stays armed: the next click begins the next object.
+  return {
+    ...state,
+    work: {
+      masks: fixed === null ? [...masks, mask] : masks.map((other) => (other === fixed ? mask : other)),
+      draft: EMPTY_DRAFT,
+    },
+    answer: null,
+    preview: null,
+    selected: [mask.id],
+  };
+}
+
+function maskOfDraft(state: State, chosen: Candidate, fixed: Mask | null, stamp: Stamp): Mask {
+  const { draft, masks } = state.work;
+  // The box of a fix is the detector's; what the person added are clicks.
+  const isClicked = draft.prompt.box === null || (fixed !== null && draft.prompt.clicks.length > 0);
+  return {
+    id: fixed?.id ?? stamp.id,
     runs: chosen.runs,
     box: boxOf(chosen.runs),
     areaPx: chosen.areaPx,
-    label: "",
-    colour: nextColour(masks),
+    label: fixed?.label ?? "",
+    colour: fixed?.colour ?? nextColour(masks),
     isVisible: true,
     isProposed: false,
     provenance: {
-      tools: [draft.prompt.box === null ? "click" : "box"],
+      tools: [...(fixed?.provenance.tools ?? []), isClicked ? "click" : "box"],
       prompts: promptsOf(draft),
       modelSha256: state.answer?.modelSha256 ?? null,
       candidates: (state.answer?.candidates ?? []).map((candidate) => ({
@@ -109,16 +128,8 @@ export function acceptDraft(state: State, stamp: Stamp): State {
       firstAnswer: state.answer?.first ?? null,
       startedMs: draft.startedMs ?? stamp.nowMs,
       finishedMs: stamp.nowMs,
-      activeMs: stamp.activeMs,
+      activeMs: (fixed?.provenance.activeMs ?? 0) + stamp.activeMs,
     },
-  };
-  // The tool stays armed: the next click begins the next object.
-  return {
-    ...state,
-    work: { masks: [...masks, mask], draft: EMPTY_DRAFT },
-    answer: null,
-    preview: null,
-    selected: [mask.id],
   };
 }
 

@@ -6,7 +6,8 @@ import { ACCENT, drawMarks, type Scene, WHITE } from "./marks";
 import { paintMasks, type Sheet, sheetBox } from "./paint";
 import type { Rgb } from "./palette";
 import { pickedCandidate } from "./prompt";
-import type { Box, Runs, State, Viewport } from "./state";
+import { shownMasks } from "./proposals";
+import type { Box, Mask, Runs, State, Viewport } from "./state";
 
 /** Longest side of the copy of picture and masks that is shown while the view moves. */
 const COARSE_PX = 2048;
@@ -22,6 +23,7 @@ export class Renderer {
   private picture: ImageBitmap | null = null;
   private small: CanvasImageSource | null = null;
   private scene: Scene | null = null;
+  private drawn: { readonly work: State["work"]; readonly masks: readonly Mask[] } | null = null;
   private isDue = false;
   private movedAt = -Infinity;
   private lastView: Viewport | null = null;
@@ -93,21 +95,22 @@ export class Renderer {
   }
 
   private drawMasks(context: CanvasRenderingContext2D, state: State, dpr: number, nowMs: number): void {
-    const { picture, viewport, look, work } = state;
+    const { picture, viewport, look } = state;
     if (picture === null || look.areMasksHidden) return;
+    const masks = this.masksOf(state.work);
     const [h, w] = picture.sizeHw;
     const scale = viewport.scale * dpr;
     const [x, y] = [-viewport.x / viewport.scale, -viewport.y / viewport.scale];
     const screenHw = [this.canvas.height, this.canvas.width] as const;
     const isStill = nowMs - this.movedAt >= SETTLE_MS;
     if (isStill || this.crisp.isAt(screenHw, x, y, scale)) {
-      this.crisp.show(work.masks, look, screenHw, x, y, scale);
+      this.crisp.show(masks, look, screenHw, x, y, scale);
       context.drawImage(this.crisp.canvas, 0, 0);
       return;
     }
     const coarseScale = Math.min(1, COARSE_PX / Math.max(h, w));
     const coarseHw = [Math.ceil(h * coarseScale), Math.ceil(w * coarseScale)] as const;
-    this.coarse.show(work.masks, look, coarseHw, 0, 0, coarseScale);
+    this.coarse.show(masks, look, coarseHw, 0, 0, coarseScale);
     const factor = scale / coarseScale;
     context.imageSmoothingEnabled = viewport.scale < SQUARES_FROM;
     context.drawImage(
@@ -122,12 +125,21 @@ export class Renderer {
     }, SETTLE_MS);
   }
 
+  /** The masks to draw: the same list until something about them changes. */
+  private masksOf(work: State["work"]): readonly Mask[] {
+    const { drawn } = this;
+    const isSame = drawn?.work.masks === work.masks && drawn.work.draft.fixes === work.draft.fixes;
+    const masks = isSame ? drawn.masks : shownMasks(work);
+    this.drawn = { work, masks };
+    return masks;
+  }
+
   /** The selected masks' outlines, the mask of the object in progress and the one under the cursor. */
   private drawMarked(context: CanvasRenderingContext2D, scene: Scene, dpr: number): void {
     const { state } = scene;
     const fill = state.look.opacity;
     if (!state.look.areMasksHidden) {
-      for (const mask of state.work.masks) {
+      for (const mask of this.masksOf(state.work)) {
         if (!state.selected.includes(mask.id) || !mask.isVisible) continue;
         this.paint(context, state.viewport, dpr, mask.runs, mask.box, [WHITE, 0, 2]);
       }

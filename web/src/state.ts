@@ -56,6 +56,8 @@ export interface Draft {
   readonly picked: number | null;
   /** When work on this object began, in milliseconds since 1970; null before the first prompt. */
   readonly startedMs: number | null;
+  /** The proposed mask that this object takes the place of; null for a new one. */
+  readonly fixes: string | null;
 }
 
 /** What gave a mask its shape. */
@@ -130,6 +132,8 @@ export interface Look {
   readonly isOutlineOnly: boolean;
   readonly areMasksHidden: boolean;
   readonly isHoverOn: boolean;
+  /** Proposed masks have a colour of their own and stripes. */
+  readonly areProposalsApart: boolean;
 }
 
 /** What is undone and redone: masks in the order in which they were made, and the object in progress. */
@@ -163,7 +167,7 @@ export interface State {
 }
 
 export const EMPTY_PROMPT: Prompt = { clicks: [], box: null };
-export const EMPTY_DRAFT: Draft = { prompt: EMPTY_PROMPT, before: null, picked: null, startedMs: null };
+export const EMPTY_DRAFT: Draft = { prompt: EMPTY_PROMPT, before: null, picked: null, startedMs: null, fixes: null };
 export const EMPTY_WORK: Work = { masks: [], draft: EMPTY_DRAFT };
 
 /** The state before a picture is open. */
@@ -182,7 +186,7 @@ export function defaults(): State {
     cursor: null,
     hasCrosshair: false,
     viewport: { scale: 1, x: 0, y: 0, screenHw: [1, 1] },
-    look: { opacity: 0.5, isOutlineOnly: false, areMasksHidden: false, isHoverOn: true },
+    look: { opacity: 0.5, isOutlineOnly: false, areMasksHidden: false, isHoverOn: true, areProposalsApart: true },
   };
 }
 

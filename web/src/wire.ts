@@ -46,6 +46,8 @@ const isoOf = (timeMs: number): string => new Date(timeMs).toISOString();
 export function toMaskIn(mask: Mask): Schemas["MaskIn"] {
   const { provenance } = mask;
   const last = provenance.prompts[provenance.prompts.length - 1];
+  // The box of a proposal is the detector's, not a person's.
+  const hasOwnBox = (last?.box ?? null) !== null && !provenance.tools.includes("detector");
   return {
     rle: toRle(mask.runs),
     label: mask.label === "" ? null : mask.label.slice(0, MOST_LABEL),
@@ -60,7 +62,7 @@ export function toMaskIn(mask: Mask): Schemas["MaskIn"] {
       })),
       predicted_iou: provenance.predictedIou,
       stability: null,
-      clicks: last === undefined ? 0 : last.clicks.length + (last.box === null ? 0 : 1),
+      clicks: (last?.clicks.length ?? 0) + (hasOwnBox ? 1 : 0),
       decoded_on: provenance.decodedOn,
       started_at: isoOf(provenance.startedMs),
       finished_at: isoOf(provenance.finishedMs),
@@ -163,16 +165,25 @@ export function toActions(changes: readonly MaskChange[], known: Map<string, Kno
 function kindsOf(now: Known | undefined, after: Mask | null): Action["kind"][] {
   if (after === null) return now === undefined || now.isGone ? [] : [now.isProposed ? "reject" : "delete"];
   if (now === undefined) return ["create"];
-  const kinds: Action["kind"][] = now.isGone ? ["restore"] : [];
-  if (!areEqual(now.runs, after.runs)) return [...kinds, "replace"];
+  // A decision on a proposal that is undone leaves it undecided, never accepted.
+  const isBack = after.isProposed;
+  if (!areEqual(now.runs, after.runs)) {
+    return [...(now.isGone ? (["restore"] as const) : []), "replace", ...(isBack ? (["undecide"] as const) : [])];
+  }
+  const kinds: Action["kind"][] = [];
+  if (isBack && (now.isGone || !now.isProposed)) kinds.push("undecide");
+  else if (now.isGone) kinds.push("restore");
+  else if (now.isProposed && !isBack) kinds.push("accept");
   if (now.label !== after.label) kinds.push("relabel");
-  if (now.isProposed && !after.isProposed) kinds.push("accept");
   return kinds;
 }
 
 function follow(now: Known | undefined, kind: Action["kind"], after: Mask | null): Known {
   const version = (now?.version ?? 0) + 1;
-  if (now !== undefined && (after === null || kind === "restore")) return { ...now, version, isGone: after === null };
+  if (now !== undefined && after === null) return { ...now, version, isGone: true };
+  if (now !== undefined && (kind === "restore" || kind === "undecide")) {
+    return { ...now, version, isGone: false, isProposed: kind === "undecide" };
+  }
   return {
     version,
     isGone: after === null,
@@ -203,7 +214,7 @@ function applyAction(old: Mask | null, action: Action, colour: number): Mask | n
   if (mask !== null && mask !== undefined) return assemble(id, mask, false, old?.colour ?? colour);
   if (old === null) return null;
   if (kind === "relabel") return { ...old, label: label ?? "" };
-  return kind === "accept" ? { ...old, isProposed: false } : old;
+  return { ...old, isProposed: kind === "undecide" };
 }
 
 /** What is known of the server's masks after `actions` on their way. */
@@ -214,7 +225,7 @@ export function followActions(known: Map<string, Known>, actions: readonly Actio
     known.set(action.mask_id, {
       version: (action.base_version ?? 0) + 1,
       isGone,
-      isProposed: (now?.isProposed ?? false) && action.kind !== "accept" && action.kind !== "replace",
+      isProposed: action.kind === "undecide" || ((now?.isProposed ?? false) && ["relabel", "reject", "delete"].includes(action.kind)),
       runs: action.mask ? fromRle(action.mask.rle) : (now?.runs ?? { sizeHw: [1, 1], edges: new Uint32Array(0) }),
       label: action.mask ? (action.mask.label ?? "") : action.kind === "relabel" ? (action.label ?? "") : (now?.label ?? ""),
     });

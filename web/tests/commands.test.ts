@@ -9,7 +9,7 @@ import { ALL_COMMANDS } from "../src/shortcuts";
 import type { Point, State } from "../src/state";
 import { makeEditor } from "./working";
 
-const PAGE = ["task.finish", "task.skip", "help.show", "select.label"];
+const PAGE = ["task.finish", "task.skip", "help.show", "select.label", "proposed.acceptAll"];
 
 let editor: Editor;
 let state: () => State;

@@ -16,8 +16,14 @@ test("only where masks differ is painted anew", () => {
   expect(changedBox([A], [{ ...A, runs: B.runs, box: B.box }])).toEqual([0, 0, 4, 3]);
 });
 
-test("outlines only have no fill, proposed masks are fainter", () => {
+test("outlines only have no fill, proposed masks have a colour of their own and stripes", () => {
   const { look } = defaults();
   expect(inkOf(A, { ...look, isOutlineOnly: true }, 1).fillOpacity).toBe(0);
-  expect(inkOf({ ...A, isProposed: true }, look, 1).fillOpacity).toBeLessThan(inkOf(A, look, 1).fillOpacity);
+  const proposed = [0, 1, 2].map((colour) => inkOf({ ...A, colour, isProposed: true }, look, 1));
+  expect(new Set(proposed.map((ink) => ink.colour.join())).size).toBe(1);
+  expect(proposed[0]?.colour).not.toEqual(inkOf(A, look, 1).colour);
+  expect(proposed.map((ink) => ink.isHatched)).toEqual([true, true, true]);
+  expect(inkOf(A, look, 1).isHatched).toBe(false);
+  // Where all masks are a model's, they are told from each other.
+  expect(inkOf({ ...A, isProposed: true }, { ...look, areProposalsApart: false }, 1)).toEqual(inkOf(A, look, 1));
 });

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 
 import {
-  acceptProposed,
   closePolygon,
   describe as describeMask,
   duplicateSelected,
@@ -133,9 +132,6 @@ test("hidden masks are neither hit nor edited", () => {
   expect(masksAt(state, [0.5, 0.5])).toEqual([]);
 });
 
-test("removing forgets the selection, and a proposed mask is accepted as it is", () => {
+test("removing forgets the selection", () => {
   expect(remove(select(two(), "a"), ["a"]).selected).toEqual([]);
-  const proposed = stateOf([4, 6], maskOf("p", LEFT, { isProposed: true }));
-  expect(acceptProposed(proposed, ["p"]).work.masks[0]?.isProposed).toBe(false);
-  expect(acceptProposed(two(), ["a"]).work).toEqual(two().work);
 });

@@ -50,3 +50,21 @@ test("runs of one column come from top to bottom, those over a column's end are 
 test("the part of a sheet that a box touches lies inside the sheet", () => {
   expect(sheetBox({ sizeHw: [10, 10], x: 0, y: 0, scale: 1 }, [-5, 4, 3, 50])).toEqual([0, 3, 4, 10]);
 });
+
+test("stripes are strong and faint in turn, and lie still whatever part of the screen is painted", () => {
+  const full = draw(...Array.from({ length: 40 }, () => "#".repeat(40)));
+  const ink = { ...INK, isHatched: true };
+  const paintAt = (x: number, y: number, side: number): Uint32Array => {
+    const sheet: Sheet = { sizeHw: [side, side], pixels: new Uint32Array(side * side), x, y, scale: 2 };
+    paintMasks(sheet, [{ runs: full, box: boxOf(full), ink }]);
+    return sheet.pixels;
+  };
+  // At half a pixel, as a centred picture lies.
+  const whole = paintAt(0.25, 0.25, 60);
+  expect(new Set(whole).size).toBe(2);
+  for (const [left, top] of [[7, 0], [0, 13], [20, 31]] as const) {
+    const part = paintAt(0.25 + left / 2, 0.25 + top / 2, 20);
+    const expected = Array.from({ length: 20 }, (_, row) => [...whole.slice((top + row) * 60 + left, (top + row) * 60 + left + 20)]);
+    expect([...part]).toEqual(expected.flat());
+  }
+});

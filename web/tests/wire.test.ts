@@ -55,6 +55,47 @@ test("a proposed mask is accepted as it is, rejected, or replaced", () => {
   expect(kinds([proposed], edited.work.masks, start())).toEqual(["replace 1"]);
 });
 
+test("a decision that is undone leaves the mask proposed", () => {
+  const proposed = maskOf("a", RUNS, { isProposed: true });
+  const accepted = { ...proposed, isProposed: false };
+  const other = { ...accepted, runs: draw("......", "......", "...###", "......") };
+  const known = new Map([["a", { version: 1, isGone: false, isProposed: true, runs: RUNS, label: "" }]]);
+  const steps: [readonly Mask[], readonly Mask[], string[]][] = [
+    [[proposed], [accepted], ["accept 1"]],
+    [[accepted], [proposed], ["undecide 2"]],
+    [[proposed], [], ["reject 3"]],
+    [[], [proposed], ["undecide 4"]],
+    [[proposed], [other], ["replace 5"]],
+    [[other], [proposed], ["replace 6", "undecide 7"]],
+    [[proposed], [{ ...proposed, label: "cup" }], ["relabel 8"]],
+    [[{ ...proposed, label: "cup" }], [{ ...accepted, label: "cup" }], ["accept 9"]],
+    [[{ ...accepted, label: "cup" }], [], ["delete 10"]],
+    [[], [{ ...accepted, label: "cup" }], ["restore 11"]],
+  ];
+  for (const [before, after, expected] of steps) expect(kinds(before, after, known)).toEqual(expected);
+});
+
+test("decisions that the server does not have yet are applied to what it has", () => {
+  const proposed = maskOf("a", RUNS, { isProposed: true });
+  const accepted = { ...proposed, isProposed: false };
+  for (const steps of [[[proposed], [accepted]], [[proposed], [], [proposed]], [[proposed], [accepted], [proposed]]]) {
+    const known = new Map([["a", { version: 1, isGone: false, isProposed: true, runs: RUNS, label: "" }]]);
+    const followed = new Map(known);
+    const actions = steps.slice(1).flatMap((after, i) => toActions(maskChanges(steps[i] ?? [], after), known, mark));
+    const last = steps[steps.length - 1] ?? [];
+    expect(applyActions([proposed], actions, SIZE).map((mask) => mask.isProposed)).toEqual(last.map((mask) => mask.isProposed));
+    followActions(followed, actions);
+    expect(followed).toEqual(known);
+  }
+});
+
+test("of a proposal's box no click is counted", () => {
+  const base = maskOf("a", RUNS);
+  const prompts = [{ clicks: [{ xy: [1, 1] as const, isForeground: true }], box: [0, 0, 4, 4] as const }];
+  const fixed: Mask = { ...base, provenance: { ...base.provenance, tools: ["detector", "click"], prompts } };
+  expect(toMaskIn(fixed).provenance.clicks).toBe(1);
+});
+
 function wireMask(mask: Mask): Parameters<typeof fromMask>[0] {
   const sent = toMaskIn(mask);
   return {

@@ -5,6 +5,7 @@ import { Link, useLocation } from "wouter";
 
 import { type Schemas, server, take } from "../client";
 import { runCommand } from "../commands";
+import { acceptProposals, dropProposals, proposedMasks } from "../proposals";
 import { type Command, comboOf, commandOf, type Remapped } from "../shortcuts";
 import { Workbench } from "../workbench";
 import { CandidateBar } from "./CandidateBar";
@@ -16,6 +17,7 @@ import { MaskPanel } from "./MaskPanel";
 import { useHere } from "./session";
 import { StatusLine } from "./StatusLine";
 import { Toolbar } from "./Toolbar";
+import { type Undecided, UndecidedDialog } from "./UndecidedDialog";
 
 /** With nothing to do, the queue is asked again after this. */
 const ASK_AGAIN_MS = 4000;
@@ -63,9 +65,14 @@ function Annotating({ bench, projectId, imageId }: Props & { bench: Workbench })
   const [error, setError] = useState("");
   const [isEmpty, setEmpty] = useState(false);
   const [isHelpOpen, setHelpOpen] = useState(false);
+  const [asking, setAsking] = useState<Undecided | null>(null);
   const [remapped, setRemapped] = useState<Remapped>({});
   const [, goTo] = useLocation();
   const idleS = project.data?.settings.idle_after_s;
+  const isApart = project.data?.kind !== "correct";
+  useEffect(() => {
+    editor.see((state) => ({ ...state, look: { ...state.look, areProposalsApart: isApart } }));
+  }, [editor, isApart]);
 
   const open = useCallback(
     (image: number | null): Promise<void> => {
@@ -108,15 +115,23 @@ function Annotating({ bench, projectId, imageId }: Props & { bench: Workbench })
   );
   const run = useCallback(
     (command: Command, combo = "") => {
-      if (command === "task.finish") void leave(() => bench.finish());
+      const isUndecided = isApart && proposedMasks(editor.getSnapshot().state).length > 0;
+      if (command === "task.finish" && isUndecided) setAsking("finish");
+      else if (command === "task.finish") void leave(() => bench.finish());
+      else if (command === "proposed.acceptAll") setAsking(isUndecided ? "all" : null);
       else if (command === "task.skip") void leave(() => bench.skip(""));
       else if (command === "help.show") setHelpOpen(true);
       else if (command === "select.label") document.querySelector<HTMLElement>("#mask-label")?.focus();
       else runCommand(editor, command, combo);
     },
-    [bench, editor, leave],
+    [bench, editor, isApart, leave],
   );
-  useShortcuts(run, remapped, isHelpOpen);
+  useShortcuts(run, remapped, isHelpOpen || asking !== null);
+  const decideAll = (name: string, decide: typeof acceptProposals): void => {
+    editor.act(name, (state) => decide(state, proposedMasks(state).map((mask) => mask.id)));
+    setAsking(null);
+    if (asking === "finish") void leave(() => bench.finish());
+  };
 
   const keep = (next: Remapped): void => {
     setRemapped(next);
@@ -138,11 +153,21 @@ function Annotating({ bench, projectId, imageId }: Props & { bench: Workbench })
       <MaskPanel
         editor={editor}
         run={run}
+        remapped={remapped}
         task={task}
         instructions={project.data?.instructions ?? ""}
         kind={project.data?.kind ?? "annotate"}
         labels={project.data?.settings.labels ?? []}
       />
+      {asking !== null && (
+        <UndecidedDialog
+          why={asking}
+          count={proposedMasks(editor.getSnapshot().state).length}
+          onAccept={() => { decideAll("Accept all", acceptProposals); }}
+          onDrop={() => { decideAll("Drop all proposals", dropProposals); }}
+          onBack={() => { setAsking(null); }}
+        />
+      )}
       {isHelpOpen && <HelpSheet remapped={remapped} onChange={keep} onClose={() => { setHelpOpen(false); }} />}
     </main>
   );

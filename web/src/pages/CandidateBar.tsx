@@ -20,11 +20,13 @@ export function CandidateBar({ editor, run, remapped }: Running): ReactNode {
   const picked = useEditor(editor, ({ state }) => pickedIndex(state));
   const isAnswering = useEditor(editor, (snapshot) => snapshot.isAnswering);
   if (isDraftEmpty(draft)) return null;
+  const isFix = draft.fixes !== null;
   const candidates = answer?.candidates ?? [];
   const names = candidateNames(candidates.length);
   const keyOf = (command: Command): string => keysOf(command, remapped).map(keyText).join(" or ");
   return (
     <div className="candidates card" role="group" aria-label="Object in progress">
+      {isFix && <span className="fixing">Fixing a proposal: click what is missing, right click what is too much, or paint.</span>}
       {candidates.length === 0 && <span className="quiet">{isAnswering ? "Asking the model…" : "Waiting for the model…"}</span>}
       {candidates.length > 1 &&
         candidates.map((candidate, index) => {
@@ -48,7 +50,7 @@ export function CandidateBar({ editor, run, remapped }: Running): ReactNode {
         Keep <kbd>{keyOf("prompt.accept")}</kbd>
       </button>
       <button type="button" onClick={() => { run("prompt.cancel"); }}>
-        Drop <kbd>{keyOf("prompt.cancel")}</kbd>
+        {isFix ? "Leave as it was" : "Drop"} <kbd>{keyOf("prompt.cancel")}</kbd>
       </button>
     </div>
   );

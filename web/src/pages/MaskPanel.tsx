@@ -1,15 +1,16 @@
 /** The right side: what to do, how masks look, and the list of them. */
 
-import { memo, type ReactNode, useState } from "react";
+import { memo, type ReactNode, useMemo, useState } from "react";
 
 import { runCommand, setOpacity } from "../commands";
 import type { Schemas } from "../client";
 import type { Editor } from "../editor";
 import { describe, remove, select } from "../mask";
 import { cssOf } from "../palette";
-import type { Command } from "../shortcuts";
+import type { Command, Remapped } from "../shortcuts";
 import type { Mask } from "../state";
 import { Icon } from "./icons";
+import { ProposalActions, ProposalList } from "./ProposalList";
 import { Thumb } from "./Thumb";
 import { useEditor } from "./useEditor";
 
@@ -18,13 +19,16 @@ const THUMB_PX = 32;
 interface Props {
   readonly editor: Editor;
   readonly run: (command: Command) => void;
+  readonly remapped: Remapped;
   readonly task: Schemas["Task"] | null;
   readonly instructions: string;
   readonly kind: Schemas["ProjectKind"];
   readonly labels: readonly string[];
 }
 
-export function MaskPanel({ editor, run, task, instructions, kind, labels }: Props): ReactNode {
+export function MaskPanel({ editor, run, remapped, task, instructions, kind, labels }: Props): ReactNode {
+  // Where a model's masks are corrected, all of them are masks of the picture until somebody says otherwise.
+  const isApart = kind !== "correct";
   return (
     <aside className="side" aria-label="Picture and masks">
       <section className="side-head">
@@ -43,8 +47,9 @@ export function MaskPanel({ editor, run, task, instructions, kind, labels }: Pro
         <p>{instructions}</p>
       </details>
       <LookControls editor={editor} />
-      <MaskList editor={editor} />
-      <Selected editor={editor} labels={labels} />
+      {isApart && <ProposalList editor={editor} run={run} remapped={remapped} />}
+      <MaskList editor={editor} isApart={isApart} />
+      <Selected editor={editor} run={run} remapped={remapped} labels={labels} />
     </aside>
   );
 }
@@ -85,8 +90,9 @@ function LookControls({ editor }: { editor: Editor }): ReactNode {
   );
 }
 
-function MaskList({ editor }: { editor: Editor }): ReactNode {
-  const masks = useEditor(editor, ({ state }) => state.work.masks);
+function MaskList({ editor, isApart }: { editor: Editor; isApart: boolean }): ReactNode {
+  const all = useEditor(editor, ({ state }) => state.work.masks);
+  const masks = useMemo(() => (isApart ? all.filter((mask) => !mask.isProposed) : all), [all, isApart]);
   const selected = useEditor(editor, ({ state }) => state.selected);
   return (
     <section className="mask-list" aria-labelledby="masks-title">
@@ -122,7 +128,7 @@ const Row = memo(function Row({
         onClick={(event) => { editor.see((state) => select(state, mask.id, event.shiftKey || event.ctrlKey || event.metaKey)); }}
       >
         <Thumb runs={mask.runs} colour={mask.colour} sizePx={THUMB_PX} />
-        <span>{name}{mask.isProposed && <span className="badge">proposed</span>}</span>
+        <span>{name}</span>
       </button>
       <button
         type="button"
@@ -145,15 +151,29 @@ const Row = memo(function Row({
   );
 });
 
-function Selected({ editor, labels }: { editor: Editor; labels: readonly string[] }): ReactNode {
+function Selected({ editor, run, remapped, labels }: Omit<Props, "task" | "instructions" | "kind">): ReactNode {
   const masks = useEditor(editor, ({ state }) => state.work.masks);
   const id = useEditor(editor, ({ state }) => state.selected[state.selected.length - 1]);
   const mask = masks.find((one) => one.id === id);
   if (mask === undefined) return null;
-  return <MaskDetails key={mask.id} editor={editor} mask={mask} labels={labels} />;
+  return (
+    <MaskDetails key={mask.id} editor={editor} mask={mask} labels={labels}>
+      {mask.isProposed && <ProposalActions run={run} remapped={remapped} />}
+    </MaskDetails>
+  );
 }
 
-function MaskDetails({ editor, mask, labels }: { editor: Editor; mask: Mask; labels: readonly string[] }): ReactNode {
+function MaskDetails({
+  editor,
+  mask,
+  labels,
+  children,
+}: {
+  editor: Editor;
+  mask: Mask;
+  labels: readonly string[];
+  children: ReactNode;
+}): ReactNode {
   const [text, setText] = useState(mask.label);
   const { provenance } = mask;
   return (
@@ -190,7 +210,7 @@ function MaskDetails({ editor, mask, labels }: { editor: Editor; mask: Mask; lab
         {provenance.predictedIou !== null && ` · score ${(100 * provenance.predictedIou).toFixed(0)} %`}
         {` · ${(provenance.activeMs / 1000).toFixed(1)} s`}
       </p>
-      {mask.isProposed && <button type="button" onClick={() => { runCommand(editor, "edit.acceptProposed"); }}>Accept</button>}
+      {children}
     </section>
   );
 }

@@ -163,7 +163,7 @@ function Reviewing({ reviewed, onDone, onChange }: { reviewed: Reviewed; onDone:
                   onClick={() => { setChosenId(mask.id === chosenId ? null : mask.id); }}
                 >
                   <Thumb runs={mask.runs} colour={mask.colour} sizePx={32} />
-                  <span>{mask.label === "" ? `Mask ${index + 1}` : mask.label}</span>
+                  <span>{mask.label === "" ? `Mask ${index + 1}` : mask.label}{mask.isProposed && <span className="badge">proposed</span>}</span>
                 </button>
                 {mask.isProposed && <button type="button" disabled={isBusy} onClick={() => { decide("accept", mask.id); }}>Accept</button>}
                 <button type="button" disabled={isBusy} onClick={() => { decide("reject", mask.id); }}>Reject</button>

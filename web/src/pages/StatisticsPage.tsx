@@ -35,6 +35,7 @@ export function StatisticsPage({ projectId }: { projectId: number }): ReactNode 
               <Figure name="As the model gave them" value={percent(all.all.as_given)} note="of masks made with its help" />
               <Figure name="IoU of its first answer" value={number(all.all.first_answer_iou.median, 2)} note="median" />
             </dl>
+            <Proposals proposals={all.proposals} />
             <Groups title="By stage" groups={all.by_stage} />
             <Groups title="By model" groups={all.by_model} />
             <Groups title="By person" groups={all.by_person} />
@@ -45,6 +46,25 @@ export function StatisticsPage({ projectId }: { projectId: number }): ReactNode 
         )}
       </Show>
     </main>
+  );
+}
+
+/** What people made of the masks that the model proposed; nothing before there are any. */
+function Proposals({ proposals: all }: { proposals: Schemas["ProposalStatistics"] }): ReactNode {
+  if (all.proposed === 0) return null;
+  const left = all.undecided === 0 ? "all decided" : `${all.undecided} undecided`;
+  return (
+    <section>
+      <h2>Proposed masks</h2>
+      <dl className="figures">
+        <Figure name="Proposed" value={String(all.proposed)} note={left} />
+        <Figure name="Kept" value={percent(all.acceptance)} note={`${all.as_given} as given, ${all.fixed} fixed, ${all.dropped} dropped`} />
+        <Figure name="IoU before and after a fix" value={number(all.fixed_iou.median, 2)} note="median" />
+        <Figure name="Seconds a mask added by hand" value={number(all.seconds_per_added_mask.median)} note="median, without the proposed ones" />
+        <Figure name="Masks a picture" value={number(all.masks_per_image.mean)} note="mean, with the proposed ones" />
+        <Figure name="Added a picture" value={number(all.added_per_image.mean)} note="mean, by hand" />
+      </dl>
+    </section>
   );
 }
 

@@ -92,6 +92,10 @@ class StoreError(AnymaskError):
     exit_code = 8
 
 
+class NotWritableError(StoreError):
+    """The annotation database or its files are there, but cannot be written: a full, read-only or failing disk."""
+
+
 class NotThereError(StoreError):
     """There is no such person, project, picture, mask, task or job, or not for who asks."""
 

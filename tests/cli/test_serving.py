@@ -1,13 +1,10 @@
 import importlib.util
 import socket
-import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from anymask.cli.serving import Crew, check_installed, listen, make_workspace, read_secret
+from anymask.cli.serving import check_installed, listen, make_workspace, read_secret
 from anymask.errors import MissingDependencyError, ServerConfigError
 
 
@@ -37,23 +34,3 @@ def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_workspace_is_made(tmp_path: Path) -> None:
     assert make_workspace(tmp_path / "a" / "b").is_dir()
-
-
-def test_a_worker_that_ends_is_started_again_until_all_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anymask.cli.serving._RESTART_S", 0.01)
-    crew = Crew([["--version"]])
-    seen: set[int] = set()
-    until = time.monotonic() + 60
-    while len(seen) < 2 and time.monotonic() < until:
-        children = psutil.Process().children()
-        seen |= {child.pid for child in children if any(sys.executable in part for part in _command(child))}
-        time.sleep(0.01)
-    crew.end()
-    assert len(seen) >= 2
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []

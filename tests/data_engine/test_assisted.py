@@ -2,9 +2,10 @@ import pytest
 
 from anymask.data_engine import journal, mask_rows, queue
 from anymask.data_engine.assisted import Answer, Change
+from anymask.data_engine.mask_rows import check_mask
 from anymask.data_engine.tables import MaskRow
 from anymask.errors import LeaseLostError, NotAllowedError, NotThereError
-from tests.data_engine.world import World, checked
+from tests.data_engine.world import World, checked, provenance, rectangle
 
 
 def outcomes(answer: Answer) -> list[str]:
@@ -61,6 +62,14 @@ def test_what_was_applied_before_a_refusal_stays(world: World) -> None:
     answer = world.apply(world.ada, image, world.change("create"), bad, world.change("create"))
     assert outcomes(answer) == ["applied", "refused", "not_tried"]
     assert len(masks(world, image.id)) == 1
+
+
+def test_a_mask_of_another_pictures_size_is_refused(world: World) -> None:
+    image = world.add_picture()
+    other = check_mask(rectangle(0, 0, 5, 5, (10, 10)), provenance=provenance())
+    answer = world.apply(world.ada, image, world.change("create", mask=other))
+    assert outcomes(answer) == ["refused"]
+    assert "size" in str(answer.results[0].message)
 
 
 def test_a_mask_goes_through_all_its_states(world: World) -> None:

@@ -24,9 +24,9 @@ def test_entries_are_read_in_order_after_a_number(world: World) -> None:
 
 
 def test_entries_are_found_by_their_key(world: World) -> None:
-    write(world, key="a-key-of-an-action")
-    found = world.database.read(lambda session: journal.find_keys(session, ["a-key-of-an-action", "another-key"]))
-    assert list(found) == ["a-key-of-an-action"]
+    write(world, key="a-key-of-an-action", details={"digest": "abc"})
+    found = world.database.read(lambda session: journal.find_digests(session, ["a-key-of-an-action", "another-key"]))
+    assert found == {"a-key-of-an-action": "abc"}
 
 
 @pytest.mark.parametrize("change", [update(JournalRow).values(kind="other"), delete(JournalRow)])
@@ -36,3 +36,14 @@ def test_the_database_itself_refuses_to_change_or_remove_an_entry(world: World, 
         world.database.write(lambda session: session.execute(change))
     rows = world.database.read(lambda session: journal.read(session, world.project.id))
     assert [row.kind for row in rows] == ["test"]
+
+
+def test_several_entries_are_added_in_order_with_what_single_ones_hold(world: World) -> None:
+    entries = [
+        journal.Entry("test", world.clock(), world.ann.id, world.project.id, image_id=number, details={"n": number})
+        for number in (3, 1, 2)
+    ]
+    world.database.write(lambda session: journal.write_all(session, entries))
+    world.database.write(lambda session: journal.write_all(session, []))
+    rows = world.database.read(lambda session: journal.read(session, world.project.id))
+    assert [(row.image_id, row.details) for row in rows] == [(n, {"n": n}) for n in (3, 1, 2)]

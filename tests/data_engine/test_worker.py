@@ -1,4 +1,7 @@
 import threading
+import time
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -75,9 +78,10 @@ def test_a_long_job_keeps_its_lease_and_the_worker_stops_when_told(
     renewed, stop = threading.Event(), threading.Event()
     real = jobs.renew
 
-    def renew(*arguments: object) -> None:
-        real(*arguments)
+    def renew(*arguments: Any) -> datetime:
+        last = real(*arguments)
         renewed.set()
+        return last
 
     monkeypatch.setattr(jobs, "renew", renew)
 
@@ -87,3 +91,35 @@ def test_a_long_job_keeps_its_lease_and_the_worker_stops_when_told(
 
     Worker(world.database, {"embed": handle}, poll_s=0.01).run(stop)
     assert state(world, job)[0] == "done"
+
+
+def test_a_job_without_progress_is_given_up_and_set_aside_after_three_tries(world: World) -> None:
+    job, told = add(world, "a"), []
+
+    def handle(_: HeldJob) -> None:
+        given_up.wait(60)
+
+    for tries in (1, 2, 3):
+        given_up = threading.Event()
+
+        def on_hung(reason: str, given_up: threading.Event = given_up) -> None:
+            told.append(reason)
+            given_up.set()
+
+        Worker(world.database, {"embed": handle}, hung_s=0.3, on_hung=on_hung).run_once()
+        assert state(world, job)[0] == ("waiting" if tries < 3 else "set_aside")
+    assert "no progress in 0.3 s" in state(world, job)[1]
+    assert len(told) == 3
+
+
+def test_a_job_that_reports_progress_may_take_as_long_as_it_needs(world: World) -> None:
+    job, told = add(world, "a"), []
+
+    def handle(held: HeldJob) -> None:
+        for done in range(12):
+            world.clock.move(1)
+            world.database.write(lambda s, done=done: jobs.report(s, held, world.clock(), done=done, total=12))
+            time.sleep(0.1)
+
+    Worker(world.database, {"embed": handle}, hung_s=0.6, on_hung=told.append).run_once()
+    assert (state(world, job)[0], told) == ("done", [])

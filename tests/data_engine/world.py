@@ -12,12 +12,14 @@ import numpy as np
 from PIL import Image
 
 from anymask.data_engine import people, pictures, projects, queue
-from anymask.data_engine.assisted import Answer, Change, ChangeKind, apply
+from anymask.data_engine.assisted import Answer, Change, ChangeKind
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.mask_rows import CheckedMask, check_mask
 from anymask.data_engine.people import Identity
+from anymask.data_engine.saving import Save, store
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import ImageRow, ProjectRow, TaskRow
+from anymask.errors import AnymaskError
 from anymask.masks import rle
 
 MODEL = "a" * 64
@@ -65,6 +67,7 @@ class World:
 
     def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
         self.database, self.blobs, self.clock = database, blobs, clock
+        self.tokens: dict[int, str] = {}
         self.ada, self.rob, self.ann, self.bob = (
             self.add_person(name, role)
             for name, role in (("Ada", "admin"), ("Rob", "reviewer"), ("Ann", "annotator"), ("Bob", "annotator"))
@@ -73,6 +76,7 @@ class World:
 
     def add_person(self, name: str, role: str) -> Identity:
         row = self.database.write(lambda session: people.add_person(session, name, role, None, self.clock()))
+        self.tokens[row.id] = self.database.write(lambda s: people.begin_session(s, row.id, self.clock()))
         return Identity(row.id, row.name, row.role)
 
     def add_project(self, name: str, **settings: Any) -> ProjectRow:
@@ -105,8 +109,16 @@ class World:
         assert task is not None
         return queue.Lease(task.id, task.token)
 
+    def save(self, asker: Identity, image: ImageRow, *changes: Change, lease: queue.Lease | None = None) -> Save:
+        return Save(token=self.tokens[asker.id], image_id=image.id, lease=lease, changes=changes)
+
     def apply(self, asker: Identity, image: ImageRow, *changes: Change, lease: queue.Lease | None = None) -> Answer:
-        return self.database.write(lambda session: apply(session, asker, image.id, lease, changes, self.clock()))
+        save = self.save(asker, image, *changes, lease=lease)
+        (answer,) = self.database.write(lambda session: store(session, [save], self.clock(), skip_locked=False))
+        assert answer is not None
+        if isinstance(answer, AnymaskError):
+            raise answer
+        return answer
 
     def change(self, kind: ChangeKind, mask_id: str | None = None, **options: Any) -> Change:
         key = options.pop("key", uuid.uuid4().hex)

@@ -10,6 +10,7 @@ import pytest
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.deployment import deploy
 from anymask.data_engine.model_shelf import ModelShelf
+from anymask.data_engine.saving import Saver
 from anymask.data_engine.store import Database
 from anymask.model.sam import Sam
 from anymask.model.weights import load, model_hash
@@ -49,8 +50,10 @@ def site(migrated_url: str, tmp_path: Path, model: Sam) -> Iterator[Site]:
         blobs=blobs,
         models=ServedModels(database, blobs),
         decoder=ServerDecoder(ModelShelf(database, blobs, lambda: model), blobs),
+        saver=Saver(database),
     )
     made = Site(create_app(services), services, model)
     yield made
     made.close()
+    services.saver.close()
     database.close()

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -66,6 +67,12 @@ class Postgres:
 
     def url(self, name: str) -> str:
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{name}"
+
+    def query(self, statement: str) -> None:
+        """Run one statement as the server's owner, also where writing is forbidden by default."""
+        options = "-c default_transaction_read_only=off"
+        with psycopg.connect(self.url(_USER), autocommit=True, options=options) as connection:
+            connection.execute(statement.encode())
 
     def remove(self) -> None:
         self.stop("immediate")

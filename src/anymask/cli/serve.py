@@ -48,6 +48,10 @@ def serve(
         typer.Option(help="Folder that admins may import from; may be repeated.", show_default=False),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that embed, import and export.", min=0, max=64)] = 1,
+    job_limit: Annotated[
+        float,
+        typer.Option(help="Seconds without progress after which a picture or import counts as hung.", min=1),
+    ] = 900,
     model: MODEL = "tiny",
     device: DEVICE = "cpu",
     worker_only: Annotated[bool, typer.Option("--worker-only", help="Only embed, import and export.")] = False,
@@ -86,7 +90,7 @@ def serve(
         device=device,
     )
     if worker_only:
-        return run_worker(place)
+        return run_worker(place, job_limit)
     from anymask.server.app import NOT_BUILT, STATIC, is_built
     from anymask.server.config import ServerConfig
 
@@ -105,17 +109,18 @@ def serve(
     if not is_built():
         console.warn(NOT_BUILT)
     listening = listen(host, port, or_any=False)
-    crew = [_worker_command(place)] * workers
+    crew = [_worker_command(place, job_limit)] * workers
     return run_server(
         place, config, listening, workers=crew, on_start=lambda url: console.say(f"serving at {url} (Ctrl+C ends it)")
     )
 
 
-def _worker_command(place: Place) -> list[str]:
+def _worker_command(place: Place, job_limit: float) -> list[str]:
     where = ["--workspace", str(place.workspace), "--store", place.store_url]
     # The database's address may hold a password, so it goes by the environment.
     os.environ[DATABASE] = place.database_url
-    return ["serve", "--worker-only", *where, "--model", place.model, "--device", place.device]
+    what = ["--model", place.model, "--device", place.device, "--job-limit", str(job_limit)]
+    return ["serve", "--worker-only", *where, *what]
 
 
 def _secret(host: str, workspace: Path) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anymask.cli import console
+from anymask.cli.crew import Crew, follow_parent
 from anymask.errors import MissingDependencyError, ServerConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from anymask.data_engine.store import Database
     from anymask.server.config import ServerConfig
 
-_RESTART_S = 1.0
-_WORKER_END_S = 10.0
+_SWITCH_S = 0.0005
+_HUNG_CODE = 70
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +122,7 @@ def run_server(
     from anymask.cli.options import load_model
     from anymask.data_engine.deployment import deploy
     from anymask.data_engine.model_shelf import ModelShelf
+    from anymask.data_engine.saving import Saver
     from anymask.model.weights import cache_directory, model_hash
     from anymask.server.app import create_app
     from anymask.server.deps import Services
@@ -135,12 +138,14 @@ def run_server(
     if deployed.sha256 != model_hash(model):
         console.warn(f"the current model is {deployed.name}, not {place.model}; `anymask engine rollback` goes back")
     shelf = ModelShelf(database, blobs, lambda: model, device=place.device)
+    saver = Saver(database)
     services = Services(
         config=config,
         database=database,
         blobs=blobs,
         models=ServedModels(database, blobs),
         decoder=ServerDecoder(shelf, blobs),
+        saver=saver,
     )
     server = uvicorn.Server(
         uvicorn.Config(
@@ -152,16 +157,28 @@ def run_server(
     announce = threading.Thread(target=_announce, args=(server, f"http://{shown}:{port}/", on_start), daemon=True)
     crew = Crew(workers)
     announce.start()
+    # What is there now stays: looking through it again and again would stop everybody for a tenth of a second.
+    gc.collect()
+    gc.freeze()
+    # A thread that comes back from the database waits at most so long for the one that speaks with browsers.
+    sys.setswitchinterval(_SWITCH_S)
     try:
         server.run(sockets=[listening])
     finally:
         crew.end()
+        saver.close()
         database.close()
     return 0
 
 
-def run_worker(place: Place) -> int:
-    """Embed, propose, import and export until the process that started this one ends, or a signal comes."""
+def run_worker(place: Place, job_limit_s: float) -> int:
+    """Embed, propose, import and export until the process that started this one ends, or a signal comes.
+
+    A job without progress for `job_limit_s` ends the process: what hangs in it can be ended in no other way.
+    """
+    stop = threading.Event()
+    # Before the imports below, which take long on a busy machine.
+    follow_parent(stop)
     from anymask.cli.options import load_model
     from anymask.data_engine.embedding import Embedder
     from anymask.data_engine.exports import Exporter
@@ -172,19 +189,20 @@ def run_worker(place: Place) -> int:
     from anymask.data_engine.worker import Worker
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
     database, blobs = place.open()
     shelf = ModelShelf(database, blobs, lambda: load_model(place.model, place.device), device=place.device)
-    embed = Worker(database, {"embed": Embedder(database, blobs, shelf), PROPOSE: Proposer(database, blobs, shelf)})
+    ahead = {"embed": Embedder(database, blobs, shelf), PROPOSE: Proposer(database, blobs, shelf)}
+    embed = Worker(database, ahead, hung_s=job_limit_s, on_hung=_end_hung)
     files = Worker(
         database,
         {
             "import": Importer(database, blobs, None),
             "export": Exporter(database, blobs, place.workspace / "exports"),
         },
+        hung_s=job_limit_s,
+        on_hung=_end_hung,
     )
     # Long imports must not keep the next picture from being embedded.
     beside = threading.Thread(target=files.run, args=(stop,))
@@ -195,42 +213,9 @@ def run_worker(place: Place) -> int:
     return 0
 
 
-class Crew:
-    """Worker processes, each started again when it ends by itself."""
-
-    def __init__(self, commands: Sequence[Sequence[str]]) -> None:
-        self._ending = threading.Event()
-        self._threads = [threading.Thread(target=self._keep, args=(list(command),)) for command in commands]
-        for thread in self._threads:
-            thread.start()
-
-    def end(self) -> None:
-        """End all of them, and wait for it."""
-        self._ending.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _keep(self, command: list[str]) -> None:
-        while not self._ending.is_set():
-            # The worker ends when its standard input does: so it does not outlive a killed server.
-            with subprocess.Popen([sys.executable, "-m", "anymask", *command], stdin=subprocess.PIPE) as process:
-                while process.poll() is None and not self._ending.wait(0.2):
-                    pass
-                if process.poll() is None:
-                    process.terminate()
-                    try:
-                        process.wait(_WORKER_END_S)
-                    except subprocess.TimeoutExpired:
-                        process.kill()
-            if not self._ending.is_set():
-                console.warn(f"a worker ended (exit code {process.returncode}); it is started again")
-                self._ending.wait(_RESTART_S)
-
-
-def _stop_at_end_of_input(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
-        pass
-    stop.set()
+def _end_hung(reason: str) -> None:
+    console.warn(f"this worker ends itself: {reason}")
+    os._exit(_HUNG_CODE)
 
 
 def _announce(server: object, url: str, on_start: Callable[[str], None]) -> None:

@@ -29,8 +29,9 @@ from anymask.data_engine.mask_rows import (
     replace_mask,
 )
 from anymask.data_engine.people import Identity
-from anymask.data_engine.tables import ImageRow, MaskRow, ProjectRow
-from anymask.errors import NotAllowedError, NotThereError
+from anymask.data_engine.tables import ImageRow, MaskRow, TaskRow
+from anymask.errors import AnymaskError, MaskError, NotAllowedError
+from anymask.masks.validate import check_expected_size
 
 ChangeKind = Literal["create", "replace", "relabel", "delete", "restore", "accept", "reject", "undecide"]
 Outcome = Literal["applied", "repeated", "conflict", "refused", "not_tried"]
@@ -74,47 +75,77 @@ class Answer:
     lease_expires_at: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """What one person sent for one picture, whose row the transaction has locked."""
+
+    asker: Identity
+    image: ImageRow
+    stage: str
+    """Of the picture's project."""
+    lease: queue.Lease | None
+    changes: Sequence[Change]
+
+
 def apply(
-    session: Session,
-    asker: Identity,
-    image_id: int,
-    lease: queue.Lease | None,
-    changes: Sequence[Change],
-    now: datetime,
-) -> Answer:
-    """Apply `changes` in order until one conflicts or is refused; what was applied before it stays.
+    session: Session, batches: Sequence[Batch], now: datetime, *, skip_locked: bool = False
+) -> list[Answer | AnymaskError | None]:
+    """What became of each of `batches`, all of different pictures, in one transaction.
 
-    Raises: NotAllowedError for an annotator without a lease, LeaseLostError for a late one.
+    The changes of a batch are applied in order until one conflicts or is refused; what was applied before it stays. A
+    batch that is refused as a whole gets its error, and changes nothing: NotAllowedError for an annotator without a
+    lease, LeaseLostError for a late one, NotThereError for a task that is not there. With `skip_locked` the answer is
+    None, and nothing is changed, for one whose task another transaction holds.
     """
-    image = session.scalar(select(ImageRow).where(ImageRow.id == image_id).with_for_update())
-    if image is None:
-        raise NotThereError(f"there is no picture {image_id}; list the project's pictures")
-    if lease is not None:
-        expires_at = queue.use_lease(session, asker, image_id, lease, now)
-    elif asker.is_reviewer:
-        expires_at = None
-    else:
-        raise NotAllowedError("annotators change masks of a picture they hold; open its task first and send the lease")
-    project = session.get_one(ProjectRow, image.project_id)
-    batch = _Batch(session, asker, image, str(project.settings.get("stage", "assisted")), now)
-    return Answer(image, batch.apply(changes), expires_at)
+    leases = [batch.lease.task_id for batch in batches if batch.lease is not None]
+    tasks = queue.lock_tasks(session, leases, skip_locked=skip_locked) if leases else {}
+    sent = [change for batch in batches for change in batch.changes]
+    keys = journal.find_digests(session, [change.key for change in sent])
+    ids = {change.mask_id for change in sent}
+    masks = {row.id: row for row in session.scalars(select(MaskRow).where(MaskRow.id.in_(ids)))}
+    entries: list[journal.Entry] = []
+    answers: list[Answer | AnymaskError | None] = []
+    for batch in batches:
+        if skip_locked and batch.lease is not None and batch.lease.task_id not in tasks:
+            answers.append(None)
+            continue
+        try:
+            expires_at = _check_lease(batch, tasks, now)
+        except AnymaskError as error:
+            answers.append(error)
+            continue
+        work = _Work(session, batch, now, keys, masks, entries)
+        answers.append(Answer(batch.image, work.apply(), expires_at))
+    journal.write_all(session, entries)
+    return answers
 
 
-class _Batch:
-    """One batch inside its transaction."""
+def _check_lease(batch: Batch, tasks: dict[int, tuple[TaskRow, int]], now: datetime) -> datetime | None:
+    if batch.lease is not None:
+        return queue.check_lease(tasks.get(batch.lease.task_id), batch.asker, batch.image.id, batch.lease, now)
+    if batch.asker.is_reviewer:
+        return None
+    raise NotAllowedError("annotators change masks of a picture they hold; open its task first and send the lease")
 
-    def __init__(self, session: Session, asker: Identity, image: ImageRow, stage: str, now: datetime) -> None:
-        self.session, self.asker, self.image, self.stage, self.now = session, asker, image, stage, now
-        self.known: dict[str, str] = {}
-        self.masks: dict[str, MaskRow] = {}
 
-    def apply(self, changes: Sequence[Change]) -> list[Result]:
-        keys = journal.find_keys(self.session, [change.key for change in changes])
-        self.known = {key: str(row.details.get("digest")) for key, row in keys.items()}
-        ids = {change.mask_id for change in changes}
-        self.masks = {row.id: row for row in self.session.scalars(select(MaskRow).where(MaskRow.id.in_(ids)))}
+class _Work:
+    """One batch inside its transaction; `known`, `masks` and `entries` are shared with the others'."""
+
+    def __init__(
+        self,
+        session: Session,
+        batch: Batch,
+        now: datetime,
+        known: dict[str, str],
+        masks: dict[str, MaskRow],
+        entries: list[journal.Entry],
+    ) -> None:
+        self.session, self.asker, self.image, self.stage, self.now = session, batch.asker, batch.image, batch.stage, now
+        self.changes, self.known, self.masks, self.entries = batch.changes, known, masks, entries
+
+    def apply(self) -> list[Result]:
         results: list[Result] = []
-        for change in changes:
+        for change in self.changes:
             if results and results[-1].outcome not in ("applied", "repeated"):
                 results.append(Result(key=change.key, outcome="not_tried"))
             else:
@@ -130,7 +161,7 @@ class _Batch:
             if self.known[change.key] == change.digest:
                 return Result(key=change.key, outcome="repeated", mask=row)
             return self._refuse(change, row, "this key was used for another action; make a new key for each")
-        problem = change.problem or self._problem(change, row)
+        problem = change.problem or self._misfit(change) or self._problem(change, row)
         if problem is not None:
             return self._refuse(change, row, problem)
         if change.kind == "create":
@@ -147,8 +178,18 @@ class _Batch:
             was = row.state
             self._change(change, row)
         self.known[change.key] = change.digest
-        journal.write(self.session, self._entry(change, row, was))
+        self.entries.append(self._entry(change, row, was))
         return Result(key=change.key, outcome="applied", mask=row)
+
+    def _misfit(self, change: Change) -> str | None:
+        """Why the mask is not of this picture."""
+        if change.mask is None:
+            return None
+        try:
+            check_expected_size(change.mask.rle.size_hw, (self.image.height, self.image.width))
+        except MaskError as error:
+            return f"the mask is refused: {error}"
+        return None
 
     def _problem(self, change: Change, row: MaskRow | None) -> str | None:
         if change.kind in ("create", "replace") and change.mask is None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from anymask.errors import NotThereError, StoreError
+from anymask.errors import NotThereError, NotWritableError, StoreError
 from anymask.runs import write_atomically
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -30,95 +31,110 @@ class Blobs:
         Raises: StoreError for an address of no known kind, or when the package for it is missing.
         """
         try:
-            self.files, self.root = fsspec.core.url_to_fs(url)
+            # Others write to the same store: what was listed once says nothing.
+            self.files, self.root = fsspec.core.url_to_fs(url, use_listings_cache=False)
             self.files.makedirs(self.root, exist_ok=True)
-        except (ValueError, ImportError, OSError) as error:
+        except Exception as error:  # each kind of store has its own
             raise StoreError(
-                f"the store {url} cannot be used ({error}); give a folder or an address like s3://..."
+                f"the store {url} cannot be used ({_reason(error)}); give a folder or an address like "
+                "s3://BUCKET/FOLDER, for which there is pip install 'anymask[s3]', with its keys in the environment"
             ) from error
         self.is_local = isinstance(self.files, LocalFileSystem)
 
     def put(self, data: bytes) -> str:
         """Keep `data`; its key. On disk (or acknowledged by the store) when this returns.
 
-        Raises: StoreError when it cannot be written; nothing is left half.
+        Raises: NotWritableError when it cannot be written; nothing is left half.
         """
         key = hashlib.sha256(data).hexdigest()
         path = self._path(key)
         if self.has(key):
             return key
-        try:
-            self.files.makedirs(self.files._parent(path), exist_ok=True)
+        with self._writing("a file"):
             if self.is_local:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(Path(path), data)
             else:
                 self.files.pipe_file(path, data)
-        except OSError as error:
-            raise StoreError(f"a file cannot be kept ({error.strerror or error}); free some space or rights") from error
         return key
 
     def put_file(self, source: Path) -> str:
-        """The same for the content of a file, which may be larger than memory; `source` may be moved away."""
+        """The same for the content of a file, which may be larger than memory; `source` is gone afterwards."""
         digest = hashlib.sha256()
         with source.open("rb") as stream:
             while part := stream.read(_PART_BYTES):
                 digest.update(part)
         key = digest.hexdigest()
         path = self._path(key)
-        try:
-            self.files.makedirs(self.files._parent(path), exist_ok=True)
+        with self._writing(str(source)):
+            if self.is_local:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
             if self.is_local and source.stat().st_dev == Path(path).parent.stat().st_dev:
                 source.replace(path)
             else:
                 self.files.put_file(str(source), path)
-        except OSError as error:
-            raise StoreError(
-                f"{source} cannot be kept ({error.strerror or error}); free some space or rights"
-            ) from error
+                source.unlink()
         return key
 
     def has(self, key: str) -> bool:
         """Whether it is there."""
-        return bool(self.files.exists(self._path(key)))
+        with self._reading(key):
+            return bool(self.files.exists(self._path(key)))
 
     def size(self, key: str) -> int:
         """Bytes.
 
-        Raises: NotThereError.
+        Raises: NotThereError, StoreError when the store does not answer.
         """
-        try:
+        with self._reading(key):
             return int(self.files.size(self._path(key)))
-        except FileNotFoundError as error:
-            raise _gone(key) from error
 
     def read(self, key: str) -> bytes:
         """All bytes.
 
-        Raises: NotThereError.
+        Raises: as `size`.
         """
-        try:
+        with self._reading(key):
             data: Any = self.files.cat_file(self._path(key))
-        except FileNotFoundError as error:
-            raise _gone(key) from error
         return bytes(data)
 
     def read_part(self, key: str, start: int, stop: int) -> Iterator[bytes]:
         """The bytes from `start` to before `stop`, in parts.
 
-        Raises: NotThereError.
+        Raises: as `size`.
         """
+        with self._reading(key), self.files.open(self._path(key), "rb") as stream:
+            stream.seek(start)
+            while start < stop and (part := stream.read(min(_PART_BYTES, stop - start))):
+                start += len(part)
+                yield part
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
         try:
-            with self.files.open(self._path(key), "rb") as stream:
-                stream.seek(start)
-                while start < stop and (part := stream.read(min(_PART_BYTES, stop - start))):
-                    start += len(part)
-                    yield part
+            yield
         except FileNotFoundError as error:
             raise _gone(key) from error
+        except Exception as error:  # each kind of store has its own
+            raise StoreError(f"the store does not answer ({_reason(error)}); try again in a moment") from error
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise NotWritableError(f"{what} cannot be kept ({_reason(error)}); free some space or rights") from error
+        except Exception as error:
+            raise StoreError(f"{what} cannot be kept now ({_reason(error)}); try again in a moment") from error
 
     def _path(self, key: str) -> str:
         assert _KEY.fullmatch(key), key
         return f"{self.root}/{key[:2]}/{key}"
+
+
+def _reason(error: Exception) -> str:
+    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]
 
 
 def _gone(key: str) -> NotThereError:

@@ -92,13 +92,14 @@ def take_job(session: Session, kinds: Sequence[str], now: datetime) -> HeldJob |
     return HeldJob(row.id, row.kind, row.token, row.attempts, row.project_id, row.payload, row.progress)
 
 
-def renew(session: Session, held: HeldJob, now: datetime) -> None:
-    """The worker lives.
+def renew(session: Session, held: HeldJob, now: datetime) -> datetime:
+    """The worker lives; when it last reported progress.
 
     Raises: LeaseLostError when the job went on to another, or was cancelled.
     """
     row = _held(session, held)
     row.expires_at = now + LEASE
+    return row.updated_at
 
 
 def report(

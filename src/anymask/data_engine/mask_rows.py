@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from anymask.data_engine.tables import ImageRow, MaskRow, MaskVersionRow
 from anymask.errors import MaskError, NotThereError
 from anymask.masks import rle
-from anymask.masks.boxes import rle_to_box
+from anymask.masks.boxes import box_of_runs
 from anymask.masks.overlap import rle_iou_matrix
 from anymask.masks.types import Rle
 
@@ -37,22 +37,23 @@ class CheckedMask:
 
 def check_mask(
     value: object,
-    size_hw: tuple[int, int],
+    size_hw: tuple[int, int] | None = None,
     *,
     label: str | None = None,
     provenance: dict[str, Any],
     first_answer: object = None,
 ) -> CheckedMask:
-    """The mask of `{"size": [h, w], "counts": ...}` on a picture of `size_hw`.
+    """The mask of `{"size": [h, w], "counts": ...}`, which must be `size_hw` when that is given.
 
     Raises: MaskError for malformed run lengths, another size, or a mask without pixels.
     """
     mask = rle.from_json(value, size_hw)
-    area = rle.area(mask)
+    runs = rle.to_uncompressed_array(mask)
+    area = int(runs[1::2].sum())
     if area == 0:
         raise MaskError("the mask is empty; delete it instead of saving it without pixels")
-    box = [float(edge) for edge in rle_to_box(mask)]
-    first = None if first_answer is None else rle.from_json(first_answer, size_hw)
+    box = [float(edge) for edge in box_of_runs(runs, mask.size_hw[0])]
+    first = None if first_answer is None else rle.from_json(first_answer, mask.size_hw)
     return CheckedMask(rle=mask, area_px=area, box_xyxy=box, label=label, provenance=provenance, first_answer=first)
 
 

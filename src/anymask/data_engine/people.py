@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,6 +24,7 @@ ROLES = ("annotator", "reviewer", "admin")
 TRIES_A_MINUTE = 5
 SESSION_LASTS = timedelta(days=7)
 SHORTEST_PASSWORD = 10
+SESSION_ENDED = "the session has ended; sign in again, nothing that was saved is lost"
 ALONE = "me"
 """The person who works alone on one's own machine."""
 
@@ -152,13 +154,18 @@ def begin_session(session: Session, person_id: int, now: datetime) -> str:
 
 def identify(session: Session, token: str, now: datetime) -> Identity | None:
     """Whose session it is; None when it has ended, or the person is no longer active."""
+    return identify_all(session, [token], now).get(token)
+
+
+def identify_all(session: Session, tokens: Collection[str], now: datetime) -> dict[str, Identity]:
+    """The same for several tokens, by token; those that have ended are left out."""
+    hashes = {hash_token(token): token for token in tokens}
     query = (
-        select(PersonRow.id, PersonRow.name, PersonRow.role)
-        .join(SessionRow)
-        .where(SessionRow.token_sha256 == hash_token(token), SessionRow.expires_at > now, PersonRow.active.is_(True))
+        select(SessionRow.token_sha256, PersonRow.id, PersonRow.name, PersonRow.role)
+        .join(PersonRow, PersonRow.id == SessionRow.person_id)
+        .where(SessionRow.token_sha256.in_(hashes), SessionRow.expires_at > now, PersonRow.active.is_(True))
     )
-    found = session.execute(query).one_or_none()
-    return None if found is None else Identity(found[0], found[1], found[2])
+    return {hashes[sha256]: Identity(number, name, role) for sha256, number, name, role in session.execute(query)}
 
 
 def end_session(session: Session, token: str) -> None:

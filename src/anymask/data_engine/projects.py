@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ DEFAULT_INSTRUCTIONS = (
 
 ANNOTATE, CORRECT, RATE = "annotate", "correct", "rate"
 """Kinds of projects: masks are made, automatic masks are put right, masks are rated."""
+NOT_YOURS = "there is no such thing, or you are not a member of its project; ask an admin"
+"""What somebody is told of a project that is none of their business, whether it is there or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,12 @@ def list_projects(session: Session, asker: Identity) -> list[ProjectRow]:
 def is_member(session: Session, project_id: int, person_id: int) -> bool:
     """Whether the person works on it."""
     return session.get(MemberRow, (project_id, person_id)) is not None
+
+
+def find_members(session: Session, person_ids: Collection[int]) -> set[tuple[int, int]]:
+    """(project, person) of all projects that these people work on."""
+    rows = session.execute(select(MemberRow.project_id, MemberRow.person_id).where(MemberRow.person_id.in_(person_ids)))
+    return {(project_id, person_id) for project_id, person_id in rows}
 
 
 def add_member(session: Session, project_id: int, person_id: int) -> None:

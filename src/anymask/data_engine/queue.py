@@ -6,6 +6,7 @@ writer is known by the lower one, whatever any clock says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -172,15 +173,36 @@ def send_back(session: Session, image: ImageRow, comment: str) -> None:
 def use_lease(session: Session, asker: Identity, image_id: int, lease: Lease, now: datetime) -> datetime:
     """Check that the asker holds this picture, and renew the lease when it has run for a while; when it ends.
 
-    Raises: LeaseLostError for a task of another picture or person, or a token that is not the newest.
+    Raises: NotThereError, LeaseLostError for a task of another picture or person, or a token that is not the newest.
     """
-    task = _get(session, lease.task_id)
+    return check_lease(lock_tasks(session, [lease.task_id]).get(lease.task_id), asker, image_id, lease, now)
+
+
+def lock_tasks(
+    session: Session, task_ids: Sequence[int], *, skip_locked: bool = False
+) -> dict[int, tuple[TaskRow, int]]:
+    """Those tasks that are there, by id, each with the seconds of a lease of its project; their rows stay locked.
+
+    With `skip_locked` those that another transaction holds are left out.
+    """
+    query = select(TaskRow, ProjectRow.settings).join(ProjectRow, ProjectRow.id == TaskRow.project_id)
+    query = query.where(TaskRow.id.in_(task_ids)).order_by(TaskRow.id)
+    rows = session.execute(query.with_for_update(of=TaskRow, skip_locked=skip_locked))
+    return {task.id: (task, _seconds(settings)) for task, settings in rows}
+
+
+def check_lease(
+    held: tuple[TaskRow, int] | None, asker: Identity, image_id: int, lease: Lease, now: datetime
+) -> datetime:
+    """The same as `use_lease` for a task of `lock_tasks`."""
+    if held is None:
+        raise NotThereError(f"there is no task {lease.task_id}; ask for the next one")
+    task, seconds = held
     if task.image_id != image_id:
         raise LeaseLostError(f"task {lease.task_id} is of another picture; ask for this picture's task")
     _check(task, asker, lease)
     assert task.expires_at is not None
-    project = session.get_one(ProjectRow, task.project_id)
-    whole = _lease_time(project)
+    whole = timedelta(seconds=seconds)
     if task.expires_at - now < whole * (1 - _RENEW_SHARE):
         task.expires_at = now + whole
     return task.expires_at
@@ -188,7 +210,11 @@ def use_lease(session: Session, asker: Identity, image_id: int, lease: Lease, no
 
 def lease_seconds(project: ProjectRow) -> int:
     """How long a lease lasts in this project."""
-    return int(project.settings.get("lease_s", 900))
+    return _seconds(project.settings)
+
+
+def _seconds(settings: dict[str, Any]) -> int:
+    return int(settings.get("lease_s", 900))
 
 
 def _open(asker: Identity, project_id: int, kind: str, now: datetime) -> Select[Any]:

@@ -19,13 +19,24 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from anymask.errors import StoreError
+from anymask.errors import NotWritableError, StoreError
 
 T = TypeVar("T")
 
 _LOCK_WAIT_S = 30.0
 _RETRY_FOR_S = 20.0
 """How long a transaction is tried again while the database restarts."""
+_UNWRITABLE = (
+    "disk is full",
+    "readonly database",
+    "disk i/o error",
+    "unable to open database file",
+    "no space left on device",
+    "disk quota exceeded",
+    "read-only transaction",
+    "read-only file system",
+)
+"""What SQLite and PostgreSQL say then."""
 
 
 def utc_now() -> datetime:
@@ -63,7 +74,6 @@ class Database:
                 pool_size=connections,
                 max_overflow=0,
                 pool_timeout=_LOCK_WAIT_S,
-                pool_pre_ping=True,
                 connect_args={"connect_timeout": 5},
             )
         else:
@@ -79,7 +89,7 @@ class Database:
         `work` runs again from the beginning when the database restarts or two transactions wait for each other, so it
         must not change anything else.
 
-        Raises: StoreError when the database stays away or cannot be written (a full disk, say).
+        Raises: StoreError when the database stays away, NotWritableError for a full, read-only or failing disk.
         """
         return self._run(self.writer, work)
 
@@ -90,14 +100,18 @@ class Database:
             try:
                 with Session(engine, expire_on_commit=False) as session, session.begin():
                     return work(session)
-            except (OperationalError, InterfaceError, PoolTimeout) as error:
-                if not _may_pass(error) or time.monotonic() > until:
+            except (DBAPIError, PoolTimeout) as error:
+                if _is_unwritable(error):
+                    raise NotWritableError(
+                        f"nothing was saved: the database cannot be written ({_reason(error)}); "
+                        "free space on its disk or make it writable, then try again"
+                    ) from error
+                if not _is_absence(error):
+                    raise
+                if "no such table" in _reason(error) or time.monotonic() > until:
                     raise StoreError(
                         f"the database does not answer ({_reason(error)}); try again in a moment"
                     ) from error
-            except DBAPIError as error:
-                if not error.connection_invalidated or time.monotonic() > until:
-                    raise
             time.sleep(wait_s * (0.5 + random.random()))
             wait_s = min(wait_s * 2, 1.0)
 
@@ -132,10 +146,17 @@ def _sqlite_engine(url: Any, *, write: bool) -> Engine:
     return engine
 
 
-def _may_pass(error: SQLAlchemyError) -> bool:
-    """Whether waiting can help: a restart, a lock, a deadlock; not a full disk or a missing table."""
+def _is_unwritable(error: SQLAlchemyError) -> bool:
+    """A full, read-only or failing disk: waiting does not help."""
     text = str(getattr(error, "orig", error)).lower()
-    return not any(word in text for word in ("disk is full", "no such table", "readonly", "unable to open", "disk i/o"))
+    return isinstance(error, DBAPIError) and any(words in text for words in _UNWRITABLE)
+
+
+def _is_absence(error: SQLAlchemyError) -> bool:
+    """A restart, a lock, a deadlock; not a value or statement that the database refuses."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, OperationalError | InterfaceError | PoolTimeout)
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,15 +17,30 @@ Handler = Callable[[HeldJob], str | None]
 """Does one job; answers the key of the file it made, if it made one."""
 
 _RENEW_S = jobs.LEASE.total_seconds() / 3
+HUNG_S = 900.0
+"""No picture takes so long, and no part of an import or export, on the slowest machine that is of use."""
 _LOG = logging.getLogger(__name__)
 
 
 class Worker:
     """Does the jobs of some kinds."""
 
-    def __init__(self, database: Database, handlers: Mapping[str, Any], *, poll_s: float = 0.5) -> None:
-        """Each kind is done by its handler; with nothing to do the database is asked every `poll_s` seconds."""
+    def __init__(
+        self,
+        database: Database,
+        handlers: Mapping[str, Any],
+        *,
+        poll_s: float = 0.5,
+        hung_s: float = HUNG_S,
+        on_hung: Callable[[str], None] | None = None,
+    ) -> None:
+        """Each kind is done by its handler; with nothing to do the database is asked every `poll_s` seconds.
+
+        A job that reports no progress for `hung_s` is given up, though this process lives: another worker gets it, and
+        after its last try it is set aside. `on_hung` is then called with the reason, and may end the process.
+        """
         self.database, self.handlers, self.poll_s = database, dict(handlers), poll_s
+        self.hung_s, self.on_hung = hung_s, on_hung
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; a database that is away is waited for."""
@@ -79,10 +95,23 @@ class Worker:
             _LOG.warning("%s", error)
 
     def _keep_alive(self, held: HeldJob, ended: threading.Event) -> None:
-        while not ended.wait(_RENEW_S):
+        reported, since = None, time.monotonic()
+        while not ended.wait(min(_RENEW_S, self.hung_s / 3)):
             try:
-                self.database.write(lambda session: jobs.renew(session, held, self.database.clock()))
+                last = self.database.write(lambda session: jobs.renew(session, held, self.database.clock()))
             except LeaseLostError:
                 return
             except StoreError as error:
                 _LOG.warning("the lease of job %d could not be renewed: %s", held.id, error)
+                continue
+            if last != reported:
+                reported, since = last, time.monotonic()
+            elif time.monotonic() - since > self.hung_s:
+                self._give_up(held)
+                return
+
+    def _give_up(self, held: HeldJob) -> None:
+        reason = f"no progress in {self.hung_s:g} s, so its worker was ended; look at the picture, or raise --job-limit"
+        self._fail(held, reason, for_good=False)
+        if self.on_hung is not None:
+            self.on_hung(f"job {held.id}: {reason}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -13,12 +13,14 @@ from fastapi import Depends, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
-from anymask.data_engine import people
+from anymask.data_engine import people, projects
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.deployment import DeployedModel
 from anymask.data_engine.people import Identity
 from anymask.data_engine.projects import is_member
+from anymask.data_engine.saving import Saver
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import ImageRow, JobRow, MaskRow, TaskRow
 from anymask.errors import NotAllowedError, NotThereError, SignInError
@@ -30,6 +32,7 @@ from anymask.server.rules import Access
 from anymask.server.schemas import Id
 
 COOKIE = "anymask_session"
+NOBODY = "nobody is signed in; sign in first"
 _PARSE_ID: Callable[[str], int] = TypeAdapter(Id).validate_strings
 _CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -43,6 +46,7 @@ class Services:
     blobs: Blobs
     models: ServedModels
     decoder: ServerDecoder
+    saver: Saver
 
     @property
     def model(self) -> DeployedModel:
@@ -50,19 +54,31 @@ class Services:
         return self.models.current()
 
 
-def services_of(request: Request) -> Services:
+# These two are coroutines because FastAPI hands any other dependency to a thread, which costs more than they do.
+async def services_of(request: Request) -> Services:
     """The application's services."""
+    return _services(request)
+
+
+def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def asker_of(request: Request) -> Identity:
+async def asker_of(request: Request) -> Identity:
     """Who asks; there for every route that is not public."""
     asker: Identity = request.state.asker
     return asker
 
 
+async def token_of(request: Request) -> str:
+    """The session's token; there for every route with `admit_later`."""
+    token: str = request.state.token
+    return token
+
+
 Served = Annotated[Services, Depends(services_of)]
+Token = Annotated[str, Depends(token_of)]
 Asker = Annotated[Identity, Depends(asker_of)]
 
 
@@ -77,22 +93,44 @@ def admit(access: Access) -> Callable[[Request], None]:
         refuse_other_sites(request)
         if access is Access.PUBLIC:
             return
-        services = services_of(request)
+        services = _services(request)
         token = request.cookies.get(COOKIE)
         if not token:
-            raise SignInError("nobody is signed in; sign in first")
+            raise SignInError(NOBODY)
         now = services.database.clock()
 
         def admitted(session: Session) -> Identity:
             asker = people.identify(session, token, now)
             if asker is None:
-                raise SignInError("the session has ended; sign in again, nothing that was saved is lost")
+                raise SignInError(people.SESSION_ENDED)
             _check_role(session, asker, access, request.path_params)
             return asker
 
         request.state.asker = services.database.read(admitted)
         if request.method in _CHANGES:
-            _check_csrf(services.config, token, request.headers.get("x-csrf-token", ""))
+            _check_csrf(services.config, token, request)
+
+    return check
+
+
+def admit_later(access: Access) -> Callable[[Request], Awaitable[None]]:
+    """The same for a route that looks up who asks in the transaction of what it changes, by `request.state.token`.
+
+    Only what needs no database is checked here. A request that fails at that is told what `admit` tells it.
+    """
+    check_all = admit(access)
+
+    async def check(request: Request) -> None:
+        token = request.cookies.get(COOKIE)
+        try:
+            refuse_other_sites(request)
+            _check_csrf(_services(request).config, token or "", request)
+        except Refusal:
+            await run_in_threadpool(check_all, request)
+            raise
+        if not token:
+            raise SignInError(NOBODY)
+        request.state.token = token
 
     return check
 
@@ -129,7 +167,8 @@ def _is_page_load(request: Request) -> bool:
     return request.method == "GET" and not request.url.path.startswith("/api/")
 
 
-def _check_csrf(config: ServerConfig, token: str, given: str) -> None:
+def _check_csrf(config: ServerConfig, token: str, request: Request) -> None:
+    given = request.headers.get("x-csrf-token", "")
     if not hmac.compare_digest(csrf_token(config, token).encode(), given.encode()):
         raise Refusal(
             403, "csrf", "the header X-CSRF-Token is missing or of another session; get /api/v1/session again"
@@ -143,7 +182,7 @@ def _check_role(session: Session, asker: Identity, access: Access, path: dict[st
         raise NotAllowedError("this is for admins; ask one of them")
     project_id = _project_of(session, path)
     if project_id is None or not is_member(session, project_id, asker.id):
-        raise NotThereError("there is no such thing, or you are not a member of its project; ask an admin")
+        raise NotThereError(projects.NOT_YOURS)
     if access is Access.REVIEWER and not asker.is_reviewer:
         raise NotAllowedError("this is for reviewers; ask an admin for that role")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anymask.server.config import ServerConfig, is_loopback
@@ -39,6 +39,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "X-Frame-Options": "DENY",
 }
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 UPLOADS = ("images", "annotations")
 """Last parts of the paths whose bodies are files."""
 
@@ -133,11 +134,10 @@ def _too_large(limit: int) -> Any:
 def _with_headers(send: Send, path: str) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers[name] = value
-            if path.startswith("/api/") and "cache-control" not in headers:
-                headers["Cache-Control"] = "no-store"
+            headers = message.setdefault("headers", [])
+            headers += _RAW_HEADERS
+            if path.startswith("/api/") and not any(name == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
         await send(message)
 
     return with_headers

@@ -23,6 +23,7 @@ STATUS: dict[type[AnymaskError], tuple[int, str]] = {
     errors.LeaseLostError: (409, "lease_lost"),
     errors.TakenError: (409, "taken"),
     errors.EmbeddingMismatchError: (409, "wrong_model"),
+    errors.NotWritableError: (503, "not_writable"),
     errors.StoreError: (503, "store"),
     errors.ImageError: (422, "image"),
     errors.MaskError: (422, "mask"),

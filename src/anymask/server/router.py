@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, Depends
 
-from anymask.server.deps import admit
+from anymask.server.deps import admit, admit_later
 from anymask.server.rules import Access
 from anymask.server.schemas import Problem
 
@@ -43,11 +43,13 @@ class Routes:
         *,
         problems: tuple[int, ...] = (),
         body: str | None = None,
+        asks_later: bool = False,
         **options: Any,
     ) -> Callable[[F], F]:
         """Register a function; answers of sign-in and validation are added to `problems` by themselves.
 
-        `body` is the media type of a body that the function reads by itself, as a stream.
+        `body` is the media type of a body that the function reads by itself, as a stream. With `asks_later` the
+        function finds out by itself who asks and whether they may, by the session's token.
         """
         codes = {422, 503, *problems}
         if access is not Access.PUBLIC:
@@ -70,7 +72,7 @@ class Routes:
                 function,
                 methods=[method],
                 responses=responses,
-                dependencies=[Depends(admit(access))],
+                dependencies=[Depends(admit_later(access) if asks_later else admit(access))],
                 openapi_extra=extra,
                 **options,
             )

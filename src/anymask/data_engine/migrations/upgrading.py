@@ -38,7 +38,8 @@ def upgrade(database: Database, to: str = "head") -> None:
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StoreError(
-            f"the database cannot be brought up to date ({reason}); nothing was lost, start again"
+            f"the database cannot be brought up to date ({reason}); nothing was lost: "
+            "see that its disk has space and can be written, then start again"
         ) from error
 
 

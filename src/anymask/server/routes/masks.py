@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 
 import numpy as np
 from fastapi import Response
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
-from anymask.data_engine import assisted, mask_rows, pictures, queue, reviews
+from anymask.data_engine import mask_rows, pictures, queue, reviews
+from anymask.data_engine.assisted import Change
+from anymask.data_engine.saving import Save
 from anymask.data_engine.tables import ReviewRow
 from anymask.errors import PromptError
 from anymask.masks.rle import to_json
 from anymask.prompts.types import Prompt
-from anymask.server.deps import Asker, Served
+from anymask.server.deps import Asker, Served, Token
 from anymask.server.mask_schemas import (
+    Action,
     ActionBatch,
     BatchResult,
     Decoded,
@@ -39,6 +44,9 @@ from anymask.server.views import batch_of, change_of, mask_of
 
 routes = Routes("masks")
 
+_LARGE = 20_000
+"""Characters of run lengths in one request, from which on other requests must not wait for their check."""
+
 
 @routes.add("GET", "/images/{image_id}/masks", Access.MEMBER)
 def list_masks(image_id: Id, served: Served, with_deleted: bool = False) -> MaskList:
@@ -56,6 +64,7 @@ def list_masks(image_id: Id, served: Served, with_deleted: bool = False) -> Mask
     "POST",
     "/images/{image_id}/actions",
     Access.MEMBER,
+    asks_later=True,
     response_model=BatchResult,
     responses={
         409: {
@@ -65,12 +74,13 @@ def list_masks(image_id: Id, served: Served, with_deleted: bool = False) -> Mask
         }
     },
 )
-def apply_actions(image_id: Id, given: ActionBatch, asker: Asker, served: Served) -> Response:
+async def apply_actions(image_id: Id, given: ActionBatch, token: Token, served: Served) -> Response:
     """Apply actions in order, each once. What is acknowledged is on disk."""
-    image = served.database.read(lambda session: pictures.get_picture(session, image_id))
-    changes = [change_of(action, (image.height, image.width)) for action in given.actions]
-    lease, now = _lease(given.lease), served.database.clock()
-    answer = served.database.write(lambda session: assisted.apply(session, asker, image_id, lease, changes, now))
+    # Masks of ordinary size are checked in less time than a thread takes to be told of them.
+    is_large = sum(_characters(action) for action in given.actions) > _LARGE
+    changes = await run_in_threadpool(_changes_of, given) if is_large else _changes_of(given)
+    save = Save(token=token, image_id=image_id, lease=_lease(given.lease), changes=changes)
+    answer = await asyncio.wrap_future(served.saver.submit(save))
     stopped = any(result.outcome in ("conflict", "refused") for result in answer.results)
     # Written here: FastAPI would check a second time what was just made, and saves are many.
     body = batch_of(answer, given.actions).model_dump_json()
@@ -139,6 +149,14 @@ def add_review(image_id: Id, given: ReviewIn, asker: Asker, served: Served) -> R
         )
     )
     return _review(row)
+
+
+def _changes_of(given: ActionBatch) -> list[Change]:
+    return [change_of(action) for action in given.actions]
+
+
+def _characters(action: Action) -> int:
+    return 0 if action.mask is None else len(action.mask.rle.counts)
 
 
 def _lease(given: Lease | None) -> queue.Lease | None:

@@ -280,3 +280,6 @@ def test_what_people_made_of_proposals_is_in_the_journal_and_the_statistics(
     stage.set_task(image, "done")
     found = world.database.read(lambda session: statistics.compute(session, stage.project.id)).proposals
     assert (found.masks_per_image.mean, found.added_per_image.mean) == (3.0, 1.0)
+    every = world.database.read(lambda session: statistics.compute(session, stage.project.id)).all
+    # One was accepted as given: it counts, and took nobody's time.
+    assert (every.masks, every.seconds_per_mask.count, every.clicks_per_mask.count) == (3, 2, 2)

@@ -20,7 +20,7 @@ from anymask.training.detector_config import DetectorConfig
         ("radius", -1.0),
         ("box_weight", -1.0),
         ("embedding_cache_gib", -1.0),
-        ("first_step", 600),
+        ("first_step", 1200),
     ],
 )
 def test_a_bad_value_is_refused_with_its_name(field: str, value: float) -> None:

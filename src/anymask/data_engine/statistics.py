@@ -1,7 +1,8 @@
 """How the work goes: masks a picture, seconds and clicks a mask, how often the model was right at once, and what people
 made of the masks it proposed.
 
-Counted are accepted masks that people made or accepted; imported ones are not, for nobody worked on them here.
+Counted are accepted masks that people made or accepted; imported ones are not, for nobody worked on them here. Seconds
+and clicks are of masks that somebody worked on: proposals accepted as they were are left out, as the paper does.
 """
 
 from __future__ import annotations
@@ -106,6 +107,12 @@ class _Mask:
     seconds: float
     clicks: int
     first_answer_iou: float | None
+    origin: str
+
+    @property
+    def is_worked_on(self) -> bool:
+        """Whether a person did more than to accept it."""
+        return self.origin != MODEL or self.first_answer_iou != 1.0
 
 
 def compute(session: Session, project_id: int) -> ProjectStatistics:
@@ -135,6 +142,7 @@ def _masks(session: Session, project_id: int) -> list[_Mask]:
             MaskRow.active_ms / 1000.0,
             MaskRow.clicks,
             MaskRow.first_answer_iou,
+            MaskRow.origin,
         )
         .join(ImageRow, ImageRow.id == MaskRow.image_id)
         .outerjoin(PersonRow, PersonRow.id == MaskRow.author_id)
@@ -154,14 +162,15 @@ def _grouped(masks: Sequence[_Mask], name_of: Callable[[_Mask], str]) -> list[Gr
 
 def _describe(name: str, masks: Sequence[_Mask]) -> GroupStatistics:
     per_image = Counter(mask.image_id for mask in masks)
+    worked_on = [mask for mask in masks if mask.is_worked_on]
     helped = [mask.first_answer_iou for mask in masks if mask.first_answer_iou is not None]
     return GroupStatistics(
         group=name,
         masks=len(masks),
         images=len(per_image),
         masks_per_image=Spread.of(per_image.values()),
-        seconds_per_mask=Spread.of(float(mask.seconds) for mask in masks),
-        clicks_per_mask=Spread.of(mask.clicks for mask in masks),
+        seconds_per_mask=Spread.of(float(mask.seconds) for mask in worked_on),
+        clicks_per_mask=Spread.of(mask.clicks for mask in worked_on),
         as_given=sum(iou == 1.0 for iou in helped) / len(helped) if helped else None,
         first_answer_iou=Spread.of(helped),
     )

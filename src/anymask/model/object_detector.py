@@ -176,7 +176,7 @@ class ObjectDetector(nn.Module):
         content_hw: Sequence[tuple[int, int]],
         *,
         confidence: float = 0.05,
-        nms_threshold: float = 0.6,
+        nms_threshold: float = 0.5,
         most: int = 300,
     ) -> list[Detections]:
         """The boxes of each of B images with a score of `confidence` or more, doubles removed.

@@ -25,10 +25,11 @@ from anymask.prompts.types import Prompt
 class ProposalConfig:
     """Which of the masks that a detector's boxes give are worth showing."""
 
-    predicted_iou: float = 0.6
-    """Masks are kept from this predicted IoU on; 0 keeps all."""
-    stability: float = 0.7
-    """Masks are kept from this stability on; 0 keeps all."""
+    predicted_iou: float = 0.5
+    """Masks are kept from this predicted IoU on; 0 keeps all. The default suits the small model, which is modest about
+    its masks; a large one gives what is worth showing more than .8."""
+    stability: float = 0.6
+    """Masks are kept from this stability on; 0 keeps all. As above: of a large model's masks .9 and more."""
     nms_threshold: float = 0.7
     """Box IoU above which the mask of the lower score is a double."""
     overlap: float = 0.5

@@ -24,8 +24,10 @@ class MaskStatistics(Wire):
     masks: Count
     images: Count
     masks_per_image: Spread
-    seconds_per_mask: Spread
-    clicks_per_mask: Spread
+    seconds_per_mask: Spread = Field(
+        description="Of masks that somebody worked on, not of proposals accepted as given."
+    )
+    clicks_per_mask: Spread = Field(description="Of the same masks.")
     as_given: float | None = Field(description="Share of model-helped masks that are exactly the model's first answer.")
     first_answer_iou: Spread = Field(description="IoU of the model's first answer and the final mask.")
 

@@ -13,11 +13,11 @@ from anymask.training.schedule import OptimizerConfig
 class DetectorConfig:
     """One training of an object detector."""
 
-    steps: int = 600
+    steps: int = 1200
     """Optimiser steps."""
     first_step: int = 0
     """Steps taken before this run began; only 0 makes sense for a head this small."""
-    pictures: int = 8
+    pictures: int = 4
     """Pictures a step."""
     width: int = 64
     """Channels of the head."""

@@ -1349,7 +1349,9 @@ export interface components {
             /** Images */
             images: number;
             masks_per_image: components["schemas"]["Spread"];
+            /** @description Of masks that somebody worked on, not of proposals accepted as given. */
             seconds_per_mask: components["schemas"]["Spread"];
+            /** @description Of the same masks. */
             clicks_per_mask: components["schemas"]["Spread"];
             /**
              * As Given

@@ -26,7 +26,7 @@ export function CandidateBar({ editor, run, remapped }: Running): ReactNode {
   const keyOf = (command: Command): string => keysOf(command, remapped).map(keyText).join(" or ");
   return (
     <div className="candidates card" role="group" aria-label="Object in progress">
-      {isFix && <span className="fixing">Fixing a proposal: click what is missing, right click what is too much, or paint.</span>}
+      {isFix && <span className="fixing">Fixing a proposal: click what is missing, right click what is too much, or paint on.</span>}
       {candidates.length === 0 && <span className="quiet">{isAnswering ? "Asking the model…" : "Waiting for the model…"}</span>}
       {candidates.length > 1 &&
         candidates.map((candidate, index) => {

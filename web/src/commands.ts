@@ -51,6 +51,11 @@ function look(editor: Editor, change: (look: Look) => Partial<Look>): void {
   editor.see((state) => ({ ...state, look: { ...state.look, ...change(state.look) } }));
 }
 
+/** Begins with the selected masks alone in sight, where masks are looked at one after the other. */
+export function showAlone(editor: Editor): void {
+  look(editor, () => ({ isAlone: true }));
+}
+
 export function setOpacity(editor: Editor, opacity: number): void {
   look(editor, () => ({ opacity: Math.min(1, Math.max(0, opacity)) }));
 }
@@ -172,6 +177,7 @@ const DOING: Partial<Record<Command, Doing>> = {
   "view.out": (editor) => { zoom(editor, 1 / ZOOM_STEP); },
   "view.hide": (editor) => { look(editor, ({ areMasksHidden }) => ({ areMasksHidden: !areMasksHidden })); },
   "view.outline": (editor) => { look(editor, ({ isOutlineOnly }) => ({ isOutlineOnly: !isOutlineOnly })); },
+  "view.alone": (editor) => { look(editor, ({ isAlone }) => ({ isAlone: !isAlone })); },
   "view.hover": (editor) => {
     editor.stopHover();
     look(editor, ({ isHoverOn }) => ({ isHoverOn: !isHoverOn }));

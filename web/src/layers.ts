@@ -3,7 +3,7 @@
 import { heightOf, overlaps, unionBox, widthOf } from "./bitmap";
 import { type Ink, paintMasks, type Place, type Sheet, sheetBox } from "./paint";
 import { colourOf, PROPOSED } from "./palette";
-import type { Box, Look, Mask, Size } from "./state";
+import type { Box, Look, Mask, Size, State } from "./state";
 
 const NOTHING: Box = [0, 0, 0, 0];
 
@@ -40,6 +40,12 @@ export function inkOf(mask: Mask, look: Look, outlinePx: number): Ink {
     outlinePx: isApart ? 2 * outlinePx : outlinePx,
     isHatched: isApart,
   };
+}
+
+/** Those of `masks` that are in sight: all, or with `isAlone` those that are selected. */
+export function inSight(masks: readonly Mask[], { look, selected }: Pick<State, "look" | "selected">): readonly Mask[] {
+  if (!look.isAlone || selected.length === 0) return masks;
+  return masks.filter((mask) => selected.includes(mask.id));
 }
 
 /** One canvas that shows all masks at one scale and place. */

@@ -1,7 +1,7 @@
 /** State to canvas: only reads. Masks are layers; what moves with the hand is drawn anew in every frame. */
 
 import { boxOf } from "./runs";
-import { MaskLayer } from "./layers";
+import { inSight, MaskLayer } from "./layers";
 import { ACCENT, drawMarks, type Scene, WHITE } from "./marks";
 import { paintMasks, type Sheet, sheetBox } from "./paint";
 import type { Rgb } from "./palette";
@@ -97,7 +97,7 @@ export class Renderer {
   private drawMasks(context: CanvasRenderingContext2D, state: State, dpr: number, nowMs: number): void {
     const { picture, viewport, look } = state;
     if (picture === null || look.areMasksHidden) return;
-    const masks = this.masksOf(state.work);
+    const masks = inSight(this.masksOf(state.work), state);
     const [h, w] = picture.sizeHw;
     const scale = viewport.scale * dpr;
     const [x, y] = [-viewport.x / viewport.scale, -viewport.y / viewport.scale];

@@ -131,6 +131,8 @@ export interface Look {
   readonly opacity: number;
   readonly isOutlineOnly: boolean;
   readonly areMasksHidden: boolean;
+  /** While masks are selected, the others are not shown. */
+  readonly isAlone: boolean;
   readonly isHoverOn: boolean;
   /** Proposed masks have a colour of their own and stripes. */
   readonly areProposalsApart: boolean;
@@ -186,7 +188,14 @@ export function defaults(): State {
     cursor: null,
     hasCrosshair: false,
     viewport: { scale: 1, x: 0, y: 0, screenHw: [1, 1] },
-    look: { opacity: 0.5, isOutlineOnly: false, areMasksHidden: false, isHoverOn: true, areProposalsApart: true },
+    look: {
+      opacity: 0.5,
+      isOutlineOnly: false,
+      areMasksHidden: false,
+      isAlone: false,
+      isHoverOn: true,
+      areProposalsApart: true,
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import "fake-indexeddb/auto";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { runCommand, setBrush, setOpacity } from "../src/commands";
+import { runCommand, setBrush, setOpacity, showAlone } from "../src/commands";
 import type { Editor } from "../src/editor";
 import { stroke } from "../src/mask";
 import { ALL_COMMANDS } from "../src/shortcuts";
@@ -108,4 +108,12 @@ test("brush, opacity and zoom stay within their bounds", () => {
   expect(state().viewport.scale).toBe(1);
   runCommand(editor, "view.in");
   expect(state().viewport.scale).toBe(1.25);
+});
+
+test("masks one at a time, and all again", () => {
+  showAlone(editor);
+  showAlone(editor);
+  expect(state().look.isAlone).toBe(true);
+  runCommand(editor, "view.alone");
+  expect(state().look.isAlone).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { changedBox, inkOf } from "../src/layers";
+import { changedBox, inkOf, inSight } from "../src/layers";
 import { defaults } from "../src/state";
 import { draw, maskOf } from "./drawing";
 
@@ -26,4 +26,13 @@ test("outlines only have no fill, proposed masks have a colour of their own and 
   expect(inkOf(A, look, 1).isHatched).toBe(false);
   // Where all masks are a model's, they are told from each other.
   expect(inkOf({ ...A, isProposed: true }, { ...look, areProposalsApart: false }, 1)).toEqual(inkOf(A, look, 1));
+});
+
+test("the selected masks are alone in sight when that is asked for", () => {
+  const start = defaults();
+  const state = { look: start.look, selected: ["b"] };
+  expect(inSight([A, B], state)).toEqual([A, B]);
+  const alone = { ...state, look: { ...state.look, isAlone: true } };
+  expect(inSight([A, B], alone)).toEqual([B]);
+  expect(inSight([A, B], { ...alone, selected: [] })).toEqual([A, B]);
 });

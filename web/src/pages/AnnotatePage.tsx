@@ -4,7 +4,7 @@ import { type ReactNode, useCallback, useEffect, useMemo, useState, useSyncExter
 import { Link, useLocation } from "wouter";
 
 import { type Schemas, server, take } from "../client";
-import { runCommand } from "../commands";
+import { runCommand, showAlone } from "../commands";
 import { acceptProposals, dropProposals, proposedMasks } from "../proposals";
 import { type Command, comboOf, commandOf, type Remapped } from "../shortcuts";
 import { Workbench } from "../workbench";
@@ -69,9 +69,11 @@ function Annotating({ bench, projectId, imageId }: Props & { bench: Workbench })
   const [remapped, setRemapped] = useState<Remapped>({});
   const [, goTo] = useLocation();
   const idleS = project.data?.settings.idle_after_s;
-  const isApart = project.data?.kind !== "correct";
+  const kind = project.data?.kind ?? "annotate";
+  const isApart = kind !== "correct";
   useEffect(() => {
     editor.see((state) => ({ ...state, look: { ...state.look, areProposalsApart: isApart } }));
+    if (!isApart) showAlone(editor);
   }, [editor, isApart]);
 
   const open = useCallback(
@@ -156,7 +158,7 @@ function Annotating({ bench, projectId, imageId }: Props & { bench: Workbench })
         remapped={remapped}
         task={task}
         instructions={project.data?.instructions ?? ""}
-        kind={project.data?.kind ?? "annotate"}
+        kind={kind}
         labels={project.data?.settings.labels ?? []}
       />
       {asking !== null && (

@@ -84,6 +84,7 @@ function LookControls({ editor }: { editor: Editor }): ReactNode {
       <div className="row">
         <label className="check"><input type="checkbox" checked={look.isOutlineOnly} onChange={toggle("view.outline")} />Outlines</label>
         <label className="check"><input type="checkbox" checked={look.areMasksHidden} onChange={toggle("view.hide")} />Hide</label>
+        <label className="check"><input type="checkbox" checked={look.isAlone} onChange={toggle("view.alone")} />Selected only</label>
         <label className="check"><input type="checkbox" checked={look.isHoverOn} onChange={toggle("view.hover")} />Hover</label>
       </div>
     </section>

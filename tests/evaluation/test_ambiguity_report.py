@@ -34,11 +34,11 @@ def test_the_report_names_what_was_left_out_and_is_read_back(result: AmbiguityRe
     write_report(result, "tiny", tmp_path)
     assert "1 pictures have no region" in to_text(result)
     assert "set/broken (no picture)" in to_text(result)
-    assert (tmp_path / "ambiguity.txt").read_text() == to_text(result)
-    plain = json.loads((tmp_path / "ambiguity.json").read_text())
+    assert (tmp_path / "report.txt").read_text() == to_text(result)
+    plain = json.loads((tmp_path / "report.json").read_text())
     assert plain["standings"][0]["contained"]["mean"] == 1
     assert plain["calibration"][1] == {"predicted": 0.8, "actual": 0.9, "masks": 2}
-    page = (tmp_path / "ambiguity.html").read_text()
+    page = (tmp_path / "report.html").read_text()
     assert "&lt;set&gt;" in page
     assert "<set>" not in page
 

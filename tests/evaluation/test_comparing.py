@@ -14,6 +14,7 @@ from anymask.evaluation.metrics import BootstrapConfig
 from tests.evaluation.annotated_data import write_annotated, write_results
 from tests.evaluation.line_data import write_archive, write_maps
 from tests.evaluation.protocols.colours import write_colours
+from tests.evaluation.rating.drawn_study import write_set
 
 QUICK = BootstrapConfig(resamples=50)
 
@@ -105,11 +106,11 @@ def test_what_cannot_be_compared_is_said(drawn: tuple[Path, list[str]], tmp_path
     with pytest.raises(RunError, match="is no report"):
         compare_runs(root, tmp_path / "few", QUICK)
     report = json.loads((tmp_path / "few" / "report.json").read_text())
-    for protocol, message in (("instances", "give two of one"), ("ambiguity", "give two of one")):
+    for protocol, message in (("instances", "give two of one"), ("rating", "give two of one")):
         (tmp_path / "more" / "report.json").write_text(json.dumps({**report, "protocol": protocol}))
         with pytest.raises(ConfigError, match=message):
             compare_runs(tmp_path / "few", tmp_path / "more", QUICK)
-    with pytest.raises(ConfigError, match="of ambiguity cannot be compared this way"):
+    with pytest.raises(ConfigError, match="of rating cannot be compared this way"):
         compare_runs(tmp_path / "more", tmp_path / "more", QUICK)
 
 
@@ -124,3 +125,24 @@ def test_edges_are_compared_by_the_benchmarks_figures(tmp_path: Path) -> None:
         assert one.value.mean == pytest.approx(value(out, "mine", one.measure) - value(out, "sobel", one.measure))
     same = compare_runs(out, out, QUICK)
     assert {(one.value.mean, one.value.low, one.value.high) for one in same.deltas[:3]} == {(0.0, 0.0, 0.0)}
+
+
+def test_ambiguity_is_compared_set_by_set(
+    tmp_path: Path, small_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_set(tmp_path / "data", 2)
+    for name in ("a", "b"):
+        said = ["--data", str(data), "--model", str(small_model), "--out", str(tmp_path / name)]
+        assert main(["evaluate", "ambiguity", *said]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "compare", str(tmp_path / "a"), str(tmp_path / "b"), "--resamples", "20"]) == 0
+    assert "Spearman" in capsys.readouterr().out
+    found = compare_runs(tmp_path / "a", tmp_path / "b", QUICK)
+    assert found.protocol == "ambiguity"
+    assert {one.set_name for one in found.deltas} == {"bars"}
+    assert {one.value.mean for one in found.deltas} == {0.0}
+    plain = json.loads((tmp_path / "b" / "report.json").read_text())
+    plain["config"]["targets"]["seed"] = 5
+    (tmp_path / "b" / "report.json").write_text(json.dumps(plain))
+    with pytest.raises(ConfigError, match="other settings"):
+        compare_runs(tmp_path / "a", tmp_path / "b", QUICK)

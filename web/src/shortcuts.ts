@@ -42,7 +42,7 @@ export const COMMANDS = {
   "view.out": { title: "Zoom out", group: "View", keys: ["-"] },
   "view.hide": { title: "Hide or show masks", group: "View", keys: ["H"] },
   "view.outline": { title: "Outlines only", group: "View", keys: ["O"] },
-  "view.alone": { title: "Only the selected masks", group: "View", keys: ["T"] },
+  "view.alone": { title: "Only the selected masks", group: "View", keys: ["J"] },
   "view.hover": { title: "Preview under the cursor", group: "View", keys: ["G"] },
   "view.fainter": { title: "Fainter masks", group: "View", keys: [","] },
   "view.stronger": { title: "Stronger masks", group: "View", keys: ["."] },

@@ -51,7 +51,7 @@ INSTRUCTIONS = """A model made all of these masks by itself. Look at every one, 
 Leave a mask that fits: when you press "Done, next", what you left counts as looked at and right.
 Mend a mask whose edge is off: select it, then brush (B) and eraser (E) to the pixel.
 Delete a mask that is of no thing and no part of one.
-Do not add masks for what is missing. Page Down goes on to the next mask and shows it alone (T: all of them again), O
+Do not add masks for what is missing. Page Down goes on to the next mask and shows it alone (J: all of them again), O
 shows outlines, H hides them."""
 
 BEGUN, ADDED = "correction", "automatic_masks"

@@ -47,6 +47,8 @@ def to_text(result: AmbiguityResult) -> str:
 def to_plain_report(result: AmbiguityResult, model: str) -> dict[str, Any]:
     """Settings and figures as JSON values."""
     return {
+        "protocol": "ambiguity",
+        "columns": [model],
         "model": model,
         "config": to_plain(result.config),
         "standings": to_plain(result.standings),
@@ -78,7 +80,7 @@ def calibration_plot(result: AmbiguityResult) -> Pixels:
 
 
 def write_report(result: AmbiguityResult, model: str, out: Path) -> None:
-    """Write ambiguity.txt, ambiguity.json and ambiguity.html into `out`.
+    """Write report.txt, report.json and report.html into `out`.
 
     Raises: MissingDependencyError without matplotlib; RunError when `out` cannot be written.
     """
@@ -91,9 +93,9 @@ def write_report(result: AmbiguityResult, model: str, out: Path) -> None:
         Picture(calibration_plot(result), "Bins of predicted IoU over all sets; on the diagonal it is true", "png"),
     ]
     files = {
-        "ambiguity.txt": to_text(result),
-        "ambiguity.json": json.dumps(to_plain_report(result, model), indent=1) + "\n",
-        "ambiguity.html": html_page("Ambiguity: the three masks of one click", blocks),
+        "report.txt": to_text(result),
+        "report.json": json.dumps(to_plain_report(result, model), indent=1) + "\n",
+        "report.html": html_page("Ambiguity: the three masks of one click", blocks),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)

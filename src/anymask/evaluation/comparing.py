@@ -15,7 +15,7 @@ from anymask.evaluation.boundaries.scores import score_differences
 from anymask.evaluation.compare import compare
 from anymask.evaluation.edges_report import MEASURES as EDGE_MEASURES
 from anymask.evaluation.metrics import BootstrapConfig, Interval, mean_interval
-from anymask.evaluation.protocols import instances, proposals
+from anymask.evaluation.protocols import ambiguity, instances, proposals
 from anymask.evaluation.protocols.edges import edges_from_plain
 from anymask.evaluation.protocols.text import MEASURES, samples, text_from_plain
 from anymask.evaluation.results import FIRST_MEASURES, curve_measure, result_from_plain
@@ -75,7 +75,14 @@ def compare_runs(
     a, b = _open(first, columns[0]), _open(second, columns[1])
     if a.report["protocol"] != b.report["protocol"]:
         raise ConfigError(f"{first} is of {a.report['protocol']}, {second} of {b.report['protocol']}; give two of one")
-    ways = {"points": _points, "edges": _edges, "proposals": _proposals, "instances": _instances, "text": _text}
+    ways = {
+        "points": _points,
+        "edges": _edges,
+        "proposals": _proposals,
+        "instances": _instances,
+        "text": _text,
+        "ambiguity": _ambiguity,
+    }
     protocol = a.report["protocol"]
     if protocol not in ways:
         raise ConfigError(f"evaluations of {protocol} cannot be compared this way; known are {', '.join(ways)}")
@@ -167,6 +174,16 @@ def _text(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
         if left is not None and right is not None:
             found.append(Delta(measure=measure, set_name="", value=mean_interval(left.minus(right), config)))
     return found
+
+
+def _ambiguity(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
+    settings, other = ({**run.report["config"], "bootstrap": None, "max_pictures": None} for run in (a, b))
+    if settings != other:
+        raise ConfigError(f"the two were made with other settings ({settings} and {other}); evaluate both alike")
+    first, second = _paired(a.rows(ambiguity.clicks_from_plain), b.rows(ambiguity.clicks_from_plain))
+    asked = replace(ambiguity.AmbiguityConfig(contained_from=settings["contained_from"]), bootstrap=config)
+    found = ambiguity.differences(first, second, asked)
+    return [Delta(measure=measure, set_name=set_name, value=value) for measure, set_name, value in found]
 
 
 def _paired(first: Sequence[R], second: Sequence[R]) -> tuple[list[R], list[R]]:

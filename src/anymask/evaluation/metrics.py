@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,19 +110,37 @@ def difference_intervals(
 def rank_correlation(predicted: Floats, actual: Sample, config: BootstrapConfig) -> Interval:
     """Spearman's rank correlation of (N,) predictions with the N actual values; pictures are resampled, each with all
     its masks. 0 where all of one side are equal."""
-    names, owner = np.unique(np.array(actual.pictures), return_inverse=True)
+    drawn = [_spearman(predicted[rows], actual.values[rows]) for rows in _resampled_rows(actual.pictures, config)]
+    return _interval(_spearman(predicted, actual.values), np.array(drawn), config)
+
+
+def rank_correlation_difference(
+    first: tuple[Floats, Sample], second: tuple[Floats, Sample], config: BootstrapConfig
+) -> Interval:
+    """How far the rank correlation of the first (predictions, actual values) is above the second's, by paired
+    bootstrap: the same pictures are drawn for both.
+
+    Raises: ConfigError when the two are not of the same masks in the same order.
+    """
+    if first[1].pictures != second[1].pictures:
+        raise ConfigError("a paired difference needs two samples of the same masks in the same order")
+    pairs = [(predicted, actual.values) for predicted, actual in (first, second)]
+
+    def apart(rows: npt.NDArray[np.int64]) -> float:
+        one, other = (_spearman(predicted[rows], actual[rows]) for predicted, actual in pairs)
+        return one - other
+
+    drawn = [apart(rows) for rows in _resampled_rows(first[1].pictures, config)]
+    return _interval(apart(np.arange(len(first[0]))), np.array(drawn), config)
+
+
+def _resampled_rows(pictures: Sequence[str], config: BootstrapConfig) -> Iterator[npt.NDArray[np.int64]]:
+    """The rows of as many pictures as there are, drawn with replacement, once a resample."""
+    names, owner = np.unique(np.array(pictures), return_inverse=True)
     rng = np.random.default_rng([config.seed, 0])
     of_picture = [np.flatnonzero(owner == index) for index in range(len(names))]
-    drawn = np.array(
-        [
-            _spearman(predicted[rows], actual.values[rows])
-            for rows in (
-                np.concatenate([of_picture[index] for index in rng.integers(0, len(names), len(names))])
-                for _ in range(config.resamples)
-            )
-        ]
-    )
-    return _interval(_spearman(predicted, actual.values), drawn, config)
+    for _ in range(config.resamples):
+        yield np.concatenate([of_picture[index] for index in rng.integers(0, len(names), len(names))])
 
 
 def _spearman(a: Floats, b: Floats) -> float:

@@ -26,8 +26,11 @@ def test_the_table_is_printed_and_a_report_is_written(
     printed, err = capsys.readouterr()
     assert err == ""
     assert "food_plates" in printed
-    assert {file.name for file in out.iterdir()} == {"ambiguity.txt", "ambiguity.json", "ambiguity.html"}
-    assert (out / "ambiguity.txt").read_text() in printed
+    assert {file.name for file in out.iterdir()} == {
+        *("report.txt", "report.json", "report.html"),
+        f"{small_model.stem}.jsonl",
+    }
+    assert (out / "report.txt").read_text() in printed
 
 
 def test_json_is_one_document_and_a_damaged_picture_is_named(

@@ -100,3 +100,9 @@ def test_what_does_not_fit_is_refused_before_a_model_is_loaded(
     code, _, err = run("--data", "BSR", "--model", "nowhere.safetensors", *arguments)
     assert code == 2
     assert message in err
+
+
+def test_baselines_alone_need_no_model(run: Run, tmp_path: Path) -> None:
+    write_archive(tmp_path / "BSR", 1)
+    code, out, _ = run("--data", "BSR", "--model", "none", "--baselines", "sobel", "--levels", 3, "--json")
+    assert (code, json.loads(out)["columns"]) == (0, ["sobel", "annotators"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,17 @@ import pytest
 from PIL import Image
 
 from anymask.errors import ConfigError, DatasetError
-from anymask.evaluation.protocols.ambiguity import ALL_SETS, AmbiguityConfig, calibrate, look_at, run, stand
+from anymask.evaluation.protocols.ambiguity import (
+    ALL_SETS,
+    AmbiguityConfig,
+    ClickAnswer,
+    PictureClicks,
+    calibrate,
+    differences,
+    look_at,
+    run,
+    stand,
+)
 from anymask.evaluation.segmenter import Answer
 from anymask.evaluation.targets import TargetConfig
 from anymask.prompts.types import Prompt
@@ -159,3 +169,70 @@ def test_data_without_a_region_to_click_on_says_so(tmp_path: Path) -> None:
 def test_bad_settings_are_named(field_name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=field_name):
         AmbiguityConfig(**{field_name: value})
+
+
+@dataclass
+class Stopping(Nested):
+    """Is stopped at the third picture."""
+
+    shown: int = 0
+
+    def set_image(self, pixels: npt.NDArray[np.uint8]) -> None:
+        self.shown += 1
+        if self.shown == 3:
+            raise KeyboardInterrupt
+        super().set_image(pixels)
+
+
+def test_a_stopped_run_goes_on_and_ends_alike(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data = write_discs(tmp_path / "data")
+    whole = run(CONFIG, data, Nested())
+    with pytest.raises(KeyboardInterrupt):
+        run(CONFIG, data, Stopping(), out=tmp_path / "out")
+    later = Stopping()
+    assert run(CONFIG, data, later, out=tmp_path / "out").standings == whole.standings
+    assert later.shown == 2
+
+
+def clicks(seed: int, better: float, sets: tuple[str, ...] = ("a", "b")) -> list[PictureClicks]:
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(12):
+        name = f"{sets[number % len(sets)]}/{number}"
+        answers = []
+        for _ in range(2):
+            actual = rng.random(3)
+            answers.append(ClickAnswer(name, actual * better + rng.random(3) * (1 - better), actual, rng.random(), 0.5))
+        found.append(PictureClicks(picture=name, sha256="1", answers=tuple(answers)))
+    return found
+
+
+def test_differences_are_those_of_the_figures_and_none_of_a_run_to_itself() -> None:
+    first, second = clicks(1, 1.0), clicks(2, 0.1)
+    found = {(measure, set_name): value for measure, set_name, value in differences(first, second, CONFIG)}
+    for set_name in ("a", "b", ALL_SETS):
+        ours, theirs = (
+            stand(
+                set_name, [one for row in side if set_name in (row.set_name, ALL_SETS) for one in row.answers], CONFIG
+            )
+            for side in (first, second)
+        )
+        for measure, field_name in (
+            *(("Spearman", "spearman"), ("chosen is best", "chosen_is_best"), ("chosen", "confident")),
+            *(("best of 3", "oracle"), ("nested", "contained")),
+        ):
+            expected = getattr(ours, field_name).mean - getattr(theirs, field_name).mean
+            assert found[measure, set_name].mean == pytest.approx(expected)
+    assert found["Spearman", ALL_SETS].low > 0
+    for _, _, value in differences(first, first, CONFIG):
+        assert (value.mean, value.low, value.high) == (0, 0, 0)
+
+
+def test_other_regions_or_none_are_refused() -> None:
+    first = clicks(1, 1.0)
+    fewer = [replace(row, answers=row.answers[:1]) for row in first]
+    with pytest.raises(ConfigError, match="same masks"):
+        differences(first, fewer, CONFIG)
+    with pytest.raises(ConfigError, match="nothing to compare"):
+        differences([replace(first[0], answers=())], [replace(first[0], answers=())], CONFIG)

@@ -27,7 +27,10 @@ def ambiguity(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw of regions in a picture, and of the error bars.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report.", show_default="anymask_ambiguity, none with --json")
+        Path | None,
+        typer.Option(
+            help="Folder for the report, and to go on from.", show_default="anymask_ambiguity, none with --json"
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes to spread the pictures over.", min=1)] = 1,
     device: DEVICE = "cpu",
@@ -58,9 +61,9 @@ def ambiguity(
         bootstrap=BootstrapConfig(resamples=1000, seed=seed),
     )
     (segmenter,) = make_columns([model], "none", device, dtype)
-    with console.progress_bar("evaluate", unit="pictures") as update:
-        result = run(config, data, segmenter, progress=update, workers=workers)
     folder = out if out is not None or json else Path("anymask_ambiguity")
+    with console.progress_bar("evaluate", unit="pictures") as update:
+        result = run(config, data, segmenter, out=folder, progress=update, workers=workers)
     if folder is not None:
         write_report(result, column_name(model), folder)
     if json:
@@ -68,7 +71,7 @@ def ambiguity(
     else:
         for line in to_text(result).splitlines():
             console.say(line)
-        console.say(f"report -> {(folder or Path()) / 'ambiguity.html'}")
+        console.say(f"report -> {(folder or Path()) / 'report.html'}")
     if result.bad:
         console.warn(f"{len(result.bad)} pictures could not be read; the first is {result.bad[0][0]}")
         raise typer.Exit(_SOME_FAILED)

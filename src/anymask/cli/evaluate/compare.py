@@ -19,7 +19,9 @@ def compare(
     column_b: Annotated[str | None, typer.Option(help="Which column of B.", show_default="its first")] = None,
     resamples: Annotated[
         int | None,
-        typer.Option(help="Resamples of the intervals.", show_default="10,000; 200 for instances", min=1),
+        typer.Option(
+            help="Resamples of the intervals.", show_default="10,000; 200 for instances, 1,000 for ambiguity", min=1
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for compare.html.", show_default=False)] = None,
@@ -27,7 +29,7 @@ def compare(
 ) -> None:
     """By how much A is above B on the same pictures, with 95 % intervals; `*` where one leaves out 0.
 
-    Both must be of one experiment (points, edges, proposals, instances or text) and of the same pictures and
+    Both must be of one experiment (points, edges, proposals, instances, text or ambiguity) and of the same pictures and
     annotations. The same pictures are drawn for both, so what makes a picture hard for both cancels.
 
     **Examples**
@@ -61,14 +63,14 @@ def compare(
 
 
 def _resamples(folder: Path) -> int:
-    """10,000; for instances, where each is a whole computation of AP, 200."""
+    """10,000; 200 for instances, where each is a whole computation of AP, 1,000 for ambiguity, where all is ranked."""
     import json as json_text
 
     try:
         protocol = json_text.loads((folder / "report.json").read_bytes()).get("protocol")
     except (OSError, ValueError, AttributeError):
         protocol = None  # compare_runs says what is wrong
-    return 200 if protocol == "instances" else 10_000
+    return {"instances": 200, "ambiguity": 1000}.get(str(protocol), 10_000)
 
 
 def _without_nan(value: object) -> object:

@@ -29,7 +29,10 @@ def edges(
     ],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A name or file, as elsewhere; may be repeated.", show_default="tiny, none with --maps"),
+        typer.Option(
+            help="A name or file, as elsewhere; may be repeated; none for baselines alone.",
+            show_default="tiny, none with --maps",
+        ),
     ] = None,
     maps: Annotated[
         list[Path] | None,
@@ -87,6 +90,7 @@ def edges(
 
     ```
     anymask evaluate edges --data BSR --workers 2
+    anymask evaluate edges --data BSR --model none
     anymask evaluate edges --data BSR --maps hed_maps --nms --baselines none
     anymask evaluate edges --data BSR --split val --segmentations regions --baselines none
     anymask evaluate edges --data 'train-*.tar' --model run/model.safetensors --max-pictures 50
@@ -109,7 +113,8 @@ def edges(
     # Folders and baselines before models: a wrong name should not be told after a download.
     given = [*_folders(maps or (), segmentations or (), suppress=nms)]
     simple = _baselines(baselines)
-    finders = [*_models(model or ([] if given else ["tiny"]), device, dtype), *given, *simple]
+    models = [] if model == ["none"] else model or ([] if given else ["tiny"])
+    finders = [*_models(models, device, dtype), *given, *simple]
     folder = out if out is not None or json else Path("anymask_edges")
     with console.progress_bar("edges", unit="pictures") as update:
         result = run(config, paths, finders, out=folder, progress=update, workers=workers)

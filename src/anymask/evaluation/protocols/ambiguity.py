@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +18,20 @@ import numpy.typing as npt
 from anymask.dataset.read import read_source
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError, ImageError
-from anymask.evaluation.metrics import BootstrapConfig, Interval, Sample, iou_of_each, mean_interval, rank_correlation
-from anymask.evaluation.protocols.points import Progress, choose_pictures
+from anymask.evaluation.by_column import Progress, Task, evaluate
+from anymask.evaluation.metrics import (
+    BootstrapConfig,
+    Interval,
+    Sample,
+    iou_of_each,
+    mean_interval,
+    rank_correlation,
+    rank_correlation_difference,
+)
+from anymask.evaluation.protocols.points import choose_pictures
+from anymask.evaluation.results import record_hash
+from anymask.evaluation.rows import RowFile
 from anymask.evaluation.segmenter import Segmenter
-from anymask.evaluation.spread import in_order
 from anymask.evaluation.targets import TargetConfig, choose_targets
 from anymask.prompts.clicks import most_interior_point
 from anymask.prompts.types import Prompt
@@ -74,6 +85,23 @@ class ClickAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PictureClicks:
+    """What the clicks on one picture were answered with."""
+
+    picture: str
+    """`SET/ID`."""
+    sha256: str
+    """Changes with the picture or its annotation."""
+    answers: tuple[ClickAnswer, ...]
+    """None where no region qualifies."""
+
+    @property
+    def set_name(self) -> str:
+        """The set the picture is of."""
+        return self.picture.split("/", 1)[0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
     """The figures of one set of clicks."""
 
@@ -116,45 +144,75 @@ def run(
     data: Sequence[Path | str],
     segmenter: Segmenter,
     *,
+    out: Path | None = None,
     progress: Progress | None = None,
     workers: int = 1,
 ) -> AmbiguityResult:
     """Click once on the middle of every region of `data` (tar shards, folders of sets) and look at the three answers.
 
+    With `out`, what is known of a picture is kept there in `NAME.jsonl`, and a second run goes on where it ended.
+
     Raises: DatasetError for damaged shards, no region at all, or more unreadable pictures than `max_bad_share`;
-    ConfigError for a segmenter without three masks.
+    ConfigError for a segmenter without three masks; RunError when `out` holds results of other settings.
     """
     if not (segmenter.takes_points and segmenter.gives_three):
         raise ConfigError(f"{segmenter.name} does not answer a click with three masks; give a promptable model")
     wanted = choose_pictures(data, config.max_pictures)
+    name = segmenter.name
+    settings = f"ambiguity {config.targets} {name}: {segmenter.fingerprint}"
+    files = {} if out is None else {name: RowFile(out / f"{name}.jsonl", settings, _to_plain, clicks_from_plain)}
+    pictures = ((record, record_hash(record)) for record in _chosen(data, wanted))
+    found = evaluate(
+        _outcome,
+        (segmenter, config),
+        pictures,
+        files,
+        [name],
+        total=len(wanted),
+        max_bad_share=config.max_bad_share,
+        progress=progress,
+        workers=workers,
+    )
     answers: dict[str, list[ClickAnswer]] = {}
-    bad, without_targets = [], []
-    tasks = in_order(_outcome, (segmenter, config), _chosen(data, wanted), workers)
-    for done, (record, outcome) in enumerate(tasks, start=1):
-        if isinstance(outcome, str):
-            bad.append((record.name, outcome))
-        elif outcome:
-            answers.setdefault(record.set_name, []).extend(outcome)
-        else:
-            without_targets.append(record.name)
-        if progress is not None:
-            progress(done, len(wanted))
-    if len(bad) > config.max_bad_share * len(wanted):
-        raise DatasetError(
-            f"{len(bad)} of {len(wanted)} pictures cannot be read, first {bad[0][0]}: {bad[0][1]}; "
-            "repair the data, or raise AmbiguityConfig.max_bad_share"
-        )
+    for row in found.columns[name]:
+        if row.answers:
+            answers.setdefault(row.set_name, []).extend(row.answers)
     if not answers:
         raise DatasetError("no picture has a region to click on; see TargetConfig for which qualify")
     together = [answer for of_set in answers.values() for answer in of_set]
     groups = dict(answers) if len(answers) == 1 else {**answers, ALL_SETS: together}
     return AmbiguityResult(
         config=config,
-        standings=tuple(stand(name, found, config) for name, found in groups.items()),
+        standings=tuple(stand(set_name, clicks, config) for set_name, clicks in groups.items()),
         calibration=tuple(calibrate(*_pairs(together), config.bins)),
-        without_targets=tuple(without_targets),
-        bad=tuple(bad),
+        without_targets=tuple(row.picture for row in found.columns[name] if not row.answers),
+        bad=tuple(found.bad),
     )
+
+
+def differences(
+    first: Sequence[PictureClicks], second: Sequence[PictureClicks], config: AmbiguityConfig
+) -> list[tuple[str, str, Interval]]:
+    """(measure, set, how far the first is above the second) by paired bootstrap, each set's, then that of all clicks
+    together when there are several; the pictures are the same in the same order.
+
+    Raises: ConfigError when another number of regions was clicked on, or none.
+    """
+    sets = list(dict.fromkeys(row.set_name for row in first if row.answers))
+    if not sets:
+        raise ConfigError("no region was clicked on; there is nothing to compare")
+    groups = {name: [index for index, row in enumerate(first) if row.set_name == name] for name in sets}
+    if len(sets) > 1:
+        groups[ALL_SETS] = list(range(len(first)))
+    found = []
+    for set_name, rows in groups.items():
+        one, other = ([answer for row in rows for answer in side[row].answers] for side in (first, second))
+        ranks = rank_correlation_difference(_ranked(one), _ranked(other), config.bootstrap)
+        found.append(("Spearman", set_name, ranks))
+        for measure, value in _MEASURES.items():
+            left, right = (_sample(answers, value, config) for answers in (one, other))
+            found.append((measure, set_name, mean_interval(left.minus(right), config.bootstrap)))
+    return found
 
 
 def look_at(predicted: npt.ArrayLike, masks: npt.NDArray[np.bool_], actual: Floats, picture: str) -> ClickAnswer:
@@ -178,27 +236,45 @@ def look_at(predicted: npt.ArrayLike, masks: npt.NDArray[np.bool_], actual: Floa
 
 def stand(name: str, answers: Sequence[ClickAnswer], config: AmbiguityConfig) -> Standing:
     """The figures of some clicks."""
-    pictures = tuple(answer.picture for answer in answers)
-    predicted, actual = _pairs(answers)
-
-    def share(values: Callable[[ClickAnswer], float]) -> Interval:
-        return mean_interval(Sample(np.array([values(one) for one in answers], np.float64), pictures), config.bootstrap)
-
-    masks_a_click = len(answers[0].predicted)
-    owners = tuple(picture for picture in pictures for _ in range(masks_a_click))
-    bins = calibrate(predicted, actual, config.bins)
+    predicted, actual = _ranked(answers)
+    bins = calibrate(predicted, actual.values, config.bins)
+    shares = {
+        name: mean_interval(_sample(answers, value, config), config.bootstrap) for name, value in _MEASURES.items()
+    }
     return Standing(
         set_name=name,
-        pictures=len(set(pictures)),
+        pictures=len({answer.picture for answer in answers}),
         clicks=len(answers),
-        spearman=rank_correlation(predicted, Sample(actual, owners), config.bootstrap),
-        chosen_is_best=share(lambda one: one.actual[one.predicted.argmax()] == one.actual.max()),
-        confident=share(lambda one: one.actual[one.predicted.argmax()]),
-        oracle=share(lambda one: one.actual.max()),
-        contained=share(lambda one: one.contained >= config.contained_from),
+        spearman=rank_correlation(predicted, actual, config.bootstrap),
+        chosen_is_best=shares["chosen is best"],
+        confident=shares["chosen"],
+        oracle=shares["best of 3"],
+        contained=shares["nested"],
         smallest_to_largest=float(np.median([one.smallest_to_largest for one in answers])),
         calibration_error=sum(abs(said - true) * count for said, true, count in bins) / len(predicted),
     )
+
+
+_MEASURES: dict[str, Callable[[ClickAnswer, AmbiguityConfig], float]] = {
+    "chosen is best": lambda one, _: float(one.actual[one.predicted.argmax()] == one.actual.max()),
+    "chosen": lambda one, _: float(one.actual[one.predicted.argmax()]),
+    "best of 3": lambda one, _: float(one.actual.max()),
+    "nested": lambda one, config: float(one.contained >= config.contained_from),
+}
+"""What is averaged over clicks, as tables head it."""
+
+
+def _sample(
+    answers: Sequence[ClickAnswer], value: Callable[[ClickAnswer, AmbiguityConfig], float], config: AmbiguityConfig
+) -> Sample:
+    return Sample(np.array([value(one, config) for one in answers]), tuple(one.picture for one in answers))
+
+
+def _ranked(answers: Sequence[ClickAnswer]) -> tuple[Floats, Sample]:
+    """Predicted and actual IoU of every mask, each with its picture."""
+    predicted, actual = _pairs(answers)
+    owners = tuple(one.picture for one in answers for _ in one.predicted)
+    return predicted, Sample(actual, owners)
 
 
 def calibrate(predicted: Floats, actual: Floats, bins: int) -> list[tuple[float, float, int]]:
@@ -225,8 +301,13 @@ def _chosen(data: Sequence[Path | str], wanted: set[str]) -> Iterator[Record]:
     return (record for path in data for record in read_source(path) if record.name in wanted)
 
 
-def _outcome(shared: tuple[Segmenter, AmbiguityConfig], record: Record) -> list[ClickAnswer] | str:
+def _outcome(
+    shared: tuple[Segmenter, AmbiguityConfig], task: Task[Record, PictureClicks]
+) -> dict[str, PictureClicks] | str:
     segmenter, config = shared
+    record = task.picture
+    if not task.missing:
+        return {}
     try:
         targets = choose_targets(record, config.targets)
         if targets:
@@ -238,4 +319,33 @@ def _outcome(shared: tuple[Segmenter, AmbiguityConfig], record: Record) -> list[
         click = Prompt(points_xy=np.array([most_interior_point(target.mask)], np.float32))
         answer = segmenter.predict(click, multimask=True)
         found.append(look_at(answer.scores, answer.masks, iou_of_each(answer.masks, target.mask), record.name))
-    return found
+    row = PictureClicks(picture=record.name, sha256=record_hash(record), answers=tuple(found))
+    return {segmenter.name: row}
+
+
+def _to_plain(row: PictureClicks) -> dict[str, Any]:
+    clicks = [
+        {
+            "predicted": one.predicted.tolist(),
+            "actual": one.actual.tolist(),
+            "contained": one.contained,
+            "smallest_to_largest": one.smallest_to_largest,
+        }
+        for one in row.answers
+    ]
+    return {"picture": row.picture, "sha256": row.sha256, "clicks": clicks}
+
+
+def clicks_from_plain(plain: dict[str, Any]) -> PictureClicks:
+    """What a column's file keeps of one picture."""
+    answers = [
+        ClickAnswer(
+            plain["picture"],
+            np.array(one["predicted"], np.float64),
+            np.array(one["actual"], np.float64),
+            float(one["contained"]),
+            float(one["smallest_to_largest"]),
+        )
+        for one in plain["clicks"]
+    ]
+    return PictureClicks(picture=plain["picture"], sha256=plain["sha256"], answers=tuple(answers))

@@ -6,7 +6,7 @@ Source: after SAM (arXiv 2304.02643) section 7.2 and appendix D.2; the benchmark
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,11 @@ from anymask.dataset.formats.bsds import is_bsds_folder, read_bsds
 from anymask.dataset.read import read_source
 from anymask.errors import ConfigError, DatasetError, ImageError, InputError
 from anymask.evaluation.boundaries.matching import TOLERANCE, Counts, count_matches
+from anymask.evaluation.by_column import Progress, Task, evaluate
 from anymask.evaluation.edge_finders import EdgeFinder, EdgePicture, MapFolder, ModelEdges
 from anymask.evaluation.metrics import BootstrapConfig
 from anymask.evaluation.pictures import draw
 from anymask.evaluation.rows import RowFile
-from anymask.evaluation.spread import in_order
-
-Progress = Callable[[int, int], None]
-"""Called with (pictures done, pictures in all)."""
 
 ANNOTATORS = "annotators"
 """The column in which each annotator is scored against the others of the picture."""
@@ -122,31 +119,25 @@ def run(
                 _to_plain,
                 edges_from_plain,
             )
-    columns: dict[str, list[EdgeResult]] = {name: [] for name in names}
-    bad = []
-    tasks = _tasks(data, config, wanted, names, kept)
-    for done, (task, outcome) in enumerate(in_order(_outcome, (tuple(finders), config), tasks, workers), start=1):
-        if isinstance(outcome, str):
-            bad.append((task.picture.name, outcome))
-        else:
-            for name in names:
-                if name in outcome and kept:
-                    kept[name].add(outcome[name])
-                columns[name].append(outcome[name] if name in outcome else task.known[name])
-        if progress is not None:
-            progress(done, len(wanted))
-    if len(bad) > config.max_bad_share * len(wanted):
-        raise DatasetError(
-            f"{len(bad)} of {len(wanted)} pictures cannot be read, first {bad[0][0]}: {bad[0][1]}; "
-            "repair the data, or raise EdgeBenchmarkConfig.max_bad_share"
-        )
+    pictures = ((one, one.sha256()) for one in pictures_of(data, config) if one.name in wanted)
+    found = evaluate(
+        _outcome,
+        (tuple(finders), config),
+        pictures,
+        kept,
+        names,
+        total=len(wanted),
+        max_bad_share=config.max_bad_share,
+        progress=progress,
+        workers=workers,
+    )
     sets = sorted({name.split("/", 1)[0] for name in wanted})
     notes = {finder.name: finder.note(sets) for finder in finders if isinstance(finder, ModelEdges)}
     return EdgesResult(
         config=config,
-        columns={name: tuple(sorted(rows, key=lambda row: row.picture)) for name, rows in columns.items()},
+        columns={name: tuple(sorted(rows, key=lambda row: row.picture)) for name, rows in found.columns.items()},
         notes={name: note for name, note in notes.items() if note},
-        bad=tuple(bad),
+        bad=tuple(found.bad),
     )
 
 
@@ -213,36 +204,11 @@ def score_annotators(picture: EdgePicture, config: EdgeBenchmarkConfig) -> EdgeR
     return _result(picture, counts, 0.0, time.perf_counter() - begun)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Task:
-    """One picture, and what is already known of it."""
-
-    picture: EdgePicture
-    known: dict[str, EdgeResult]
-    missing: tuple[str, ...]
-    """Names of the columns that have to be computed."""
-
-
 _Outcome = dict[str, EdgeResult] | str
 """The missing results by column, or why the picture cannot be read."""
 
 
-def _tasks(
-    data: Sequence[Path | str],
-    config: EdgeBenchmarkConfig,
-    wanted: dict[str, str],
-    names: Sequence[str],
-    kept: dict[str, RowFile[EdgeResult]],
-) -> Iterator[_Task]:
-    for picture in pictures_of(data, config):
-        if picture.name in wanted:
-            sha256 = picture.sha256()
-            found = {name: file.get(picture.name, sha256) for name, file in kept.items()}
-            known = {name: result for name, result in found.items() if result is not None}
-            yield _Task(picture, known, tuple(name for name in names if name not in known))
-
-
-def _outcome(shared: tuple[Sequence[EdgeFinder], EdgeBenchmarkConfig], task: _Task) -> _Outcome:
+def _outcome(shared: tuple[Sequence[EdgeFinder], EdgeBenchmarkConfig], task: Task[EdgePicture, EdgeResult]) -> _Outcome:
     finders, config = shared
     try:
         found = {one.name: score_picture(one, task.picture, config) for one in finders if one.name in task.missing}

@@ -5,7 +5,7 @@ Source: after SAM (arXiv 2304.02643) section 7.1 and appendix D.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
@@ -14,16 +14,13 @@ from anymask.dataset.labelled import Data, picture_names, read_data
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError, ImageError
 from anymask.evaluation.asking import FirstClick, ask_picture
+from anymask.evaluation.by_column import Progress, Task, evaluate
 from anymask.evaluation.metrics import BootstrapConfig
 from anymask.evaluation.pictures import draw
 from anymask.evaluation.results import FIRST_MEASURES, PictureResult, ResultFile, curve_measure, record_hash
 from anymask.evaluation.sampling import count_targets, sample_about
 from anymask.evaluation.segmenter import Segmenter
-from anymask.evaluation.spread import in_order
 from anymask.evaluation.targets import TargetConfig
-
-Progress = Callable[[int, int], None]
-"""Called with (pictures done, pictures in all)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,31 +105,23 @@ def run(
         if out is None
         else {one.name: ResultFile(out / f"{one.name}.jsonl", settings(config, one)) for one in segmenters}
     )
-    columns: dict[str, list[PictureResult]] = {name: [] for name in names}
-    without_targets, bad = [], []
-    tasks = _tasks(data, wanted, names, files)
-    for done, (task, outcome) in enumerate(in_order(_outcome, (tuple(segmenters), config), tasks, workers), start=1):
-        if isinstance(outcome, str):
-            bad.append((task.record.name, outcome))
-        else:
-            for name in names:
-                if name in outcome and files:
-                    files[name].add(outcome[name])
-                columns[name].append(outcome[name] if name in outcome else task.known[name])
-            if not columns[names[0]][-1].targets:
-                without_targets.append(task.record.name)
-        if progress is not None:
-            progress(done, len(wanted))
-    if len(bad) > config.max_bad_share * len(wanted):
-        raise DatasetError(
-            f"{len(bad)} of {len(wanted)} pictures cannot be read, first {bad[0][0]}: {bad[0][1]}; "
-            "repair the data, or raise PointsConfig.max_bad_share"
-        )
+    pictures = ((record, record_hash(record)) for record in read_data(data) if record.name in wanted)
+    found = evaluate(
+        _outcome,
+        (tuple(segmenters), config),
+        pictures,
+        files,
+        names,
+        total=len(wanted),
+        max_bad_share=config.max_bad_share,
+        progress=progress,
+        workers=workers,
+    )
     return PointsResult(
         config=config,
-        columns={name: tuple(rows) for name, rows in columns.items()},
-        without_targets=tuple(without_targets),
-        bad=tuple(bad),
+        columns={name: tuple(rows) for name, rows in found.columns.items()},
+        without_targets=tuple(row.picture for row in found.columns[names[0]] if not row.targets),
+        bad=tuple(found.bad),
     )
 
 
@@ -164,34 +153,13 @@ def score_picture(segmenter: Segmenter, record: Record, config: PointsConfig) ->
     return ask_picture(segmenter, record, config.targets, clicks=config.clicks[-1], first_click=config.first_click)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Task:
-    """One picture, and what is already known of it."""
-
-    record: Record
-    known: dict[str, PictureResult]
-    missing: tuple[str, ...]
-    """Names of the segmenters that have to be asked."""
-
-
 _Outcome = dict[str, PictureResult] | str
 """The missing results by segmenter, or why the picture cannot be read."""
 
 
-def _tasks(
-    data: Sequence[Data], wanted: set[str], names: Sequence[str], files: dict[str, ResultFile]
-) -> Iterator[_Task]:
-    for record in read_data(data):
-        if record.name in wanted:
-            sha256 = record_hash(record)
-            found = {name: file.get(record.name, sha256) for name, file in files.items()}
-            known = {name: result for name, result in found.items() if result is not None}
-            yield _Task(record, known, tuple(name for name in names if name not in known))
-
-
-def _outcome(shared: tuple[Sequence[Segmenter], PointsConfig], task: _Task) -> _Outcome:
+def _outcome(shared: tuple[Sequence[Segmenter], PointsConfig], task: Task[Record, PictureResult]) -> _Outcome:
     segmenters, config = shared
     try:
-        return {one.name: score_picture(one, task.record, config) for one in segmenters if one.name in task.missing}
+        return {one.name: score_picture(one, task.picture, config) for one in segmenters if one.name in task.missing}
     except (ImageError, DatasetError) as error:
         return str(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anymask.data_engine import correction, queue
+from anymask.data_engine import correction, projects, queue
 from anymask.data_engine.correction import INSTRUCTIONS, Drawn, Work
 from anymask.data_engine.mask_rows import list_masks
 from anymask.data_engine.quality import QualityConfig, pair_masks, summarise
@@ -29,6 +29,7 @@ class Correcting:
     def __init__(self, world: World, pictures: int = 4) -> None:
         self.world = world
         self.project_id = self.begin()
+        world.database.write(lambda session: projects.add_member(session, self.project_id, world.ann.id))
         self.pictures = [automatic(number) for number in range(1, pictures + 1)]
         for picture in self.pictures:
             assert correction.add(world.database, world.blobs, self.project_id, picture) == 4

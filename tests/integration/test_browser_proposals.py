@@ -124,7 +124,8 @@ def test_prefilled_masks_are_accepted_fixed_and_dropped(
         dialog = tool.page.get_by_role("dialog")
         expect(dialog).to_contain_text(f"{len(proposed) - 3} proposed")
         assert tool.serious_faults_for_axe(axe) == []
-        dialog.get_by_role("button", name="Back to the picture").click()
+        expect(dialog.get_by_role("button", name="Back to the picture")).to_be_focused()
+        tool.press("Enter")
         expect_proposed(tool, len(proposed) - 3)
         tool.press("n")
         dialog.get_by_role("button", name="Drop").click()

@@ -15,9 +15,11 @@ interface Props {
 
 export function UndecidedDialog({ why, count, onAccept, onDrop, onBack }: Props): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
+  const back = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     dialog.current?.showModal();
-  }, []);
+    if (why === "finish") back.current?.focus();
+  }, [why]);
   const many = count === 1 ? "1 proposed mask" : `${count} proposed masks`;
   const end = (how: () => void) => (): void => {
     dialog.current?.close();
@@ -35,7 +37,8 @@ export function UndecidedDialog({ why, count, onAccept, onDrop, onBack }: Props)
       <div className="row">
         <button type="button" className="primary" onClick={end(onAccept)}>Accept {count === 1 ? "it" : "them"}{tail}</button>
         {why === "finish" && <button type="button" onClick={end(onDrop)}>Drop {count === 1 ? "it" : "them"}{tail}</button>}
-        <button type="button" onClick={end(onBack)}>Back to the picture</button>
+        {/* Enter pressed out of habit must not accept what nobody looked at. */}
+        <button ref={back} type="button" onClick={end(onBack)}>Back to the picture</button>
       </div>
     </dialog>
   );

@@ -20,12 +20,14 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from anymask.data_engine.migrations.upgrading import newest_version, upgrade, version_of
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import Base, TaskRow
+from soak import priority
 from soak.load import Connection, LoadResult, hold
 from tests.cli.servers import Answer, Client, Running, new_action
 from tests.data_engine.world import SIZE_HW
@@ -306,8 +308,13 @@ def slow_bodies(team: Team, model: Path, cache: Path, *, connections: int) -> st
     return f"{connections} slow uploads: {dict(statuses)}; others answered in at most {max(times):.2f} s meanwhile"
 
 
-def hold_load(team: Team, url: str, *, annotators: int, writes_a_second: float, seconds: float) -> LoadResult:
-    """Masks saved at a steady pace by several people, each on a picture of their own."""
+def hold_load(
+    team: Team, url: str, *, annotators: int, writes_a_second: float, seconds: float, folders: tuple[Path, ...] = ()
+) -> LoadResult:
+    """Masks saved at a steady pace by several people, each on a picture of their own.
+
+    `folders` are those of a database server, which is served first where the client is (see `priority.py`).
+    """
 
     async def run() -> LoadResult:
         connections = [Connection(url) for _ in range(annotators)]
@@ -315,6 +322,8 @@ def hold_load(team: Team, url: str, *, annotators: int, writes_a_second: float, 
             # Reviewers and admins save without a lease; each connection is a browser of its own.
             connection.cookie = f"anymask_session={team.tokens[1]}"
             await connection.begin()
+        if priority.wants_first():
+            priority.go_first(*folders)
         result = await hold(connections, [(image, SIZE_HW) for image in team.images], writes_a_second, seconds)
         await asyncio.gather(*(each.close() for each in connections))
         return result
@@ -323,16 +332,40 @@ def hold_load(team: Team, url: str, *, annotators: int, writes_a_second: float, 
 
 
 def check_load(
-    team: Team, model: Path, cache: Path, *, annotators: int, writes_a_second: float, seconds: float
+    team: Team,
+    model: Path,
+    cache: Path,
+    *,
+    annotators: int,
+    writes_a_second: float,
+    seconds: float,
+    folders: tuple[Path, ...] = (),
 ) -> tuple[LoadResult, str]:
-    """The load figures: what was acknowledged is there, and how long it took."""
+    """The load figures: what was acknowledged is there, how long it took, and what it cost the server."""
     with serve(team, model, cache) as server:
-        result = hold_load(team, server.url, annotators=annotators, writes_a_second=writes_a_second, seconds=seconds)
+        before = _cpu_s(server)
+        result = hold_load(
+            team,
+            server.url,
+            annotators=annotators,
+            writes_a_second=writes_a_second,
+            seconds=seconds,
+            folders=folders,
+        )
+        cost_ms = (_cpu_s(server) - before) / max(len(result.acknowledged), 1) * 1000
         _check_load(team, server, result)
     seen = (
         f"{annotators} annotators, {writes_a_second:g} writes/s for {seconds:g} s: {len(result.acknowledged)} saved, "
     )
-    return result, seen + f"none lost, p50 {result.p50_ms:.0f} ms, p99 {result.p99_ms:.0f} ms"
+    return (
+        result,
+        seen + f"none lost, p50 {result.p50_ms:.0f} ms, p99 {result.p99_ms:.0f} ms, {cost_ms:.1f} ms CPU a save",
+    )
+
+
+def _cpu_s(server: Running) -> float:
+    times = psutil.Process(server.process.pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _check_load(team: Team, server: Running, result: LoadResult) -> None:

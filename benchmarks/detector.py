@@ -88,10 +88,10 @@ def measure(way: str, find: Way, predictor: Predictor, records: Sequence[Record]
     assert right + wrong + int((every == UNKNOWN).sum()) == len(every)
     return Found(
         way=way,
-        masks=round(counts[0] / counts[5], 1),
-        box_recall=round(counts[2] / counts[1], 3),
-        mask_recall=round(counts[3] / counts[1], 3),
-        good_recall=round(counts[4] / counts[1], 3),
+        masks=round(float(counts[0] / counts[5]), 1),
+        box_recall=round(float(counts[2] / counts[1]), 3),
+        mask_recall=round(float(counts[3] / counts[1]), 3),
+        good_recall=round(float(counts[4] / counts[1]), 3),
         precision=round(right / max(1, right + wrong), 3),
         seconds=round(seconds / counts[5], 3),
     )
@@ -145,7 +145,7 @@ def main(arguments: list[str]) -> tuple[DetectorReport, list[Found]]:
     parser.add_argument("--cache", type=Path, help="folder for embeddings, by default in the run folder")
     parser.add_argument("--model", default="tiny_loop_start")
     parser.add_argument("--steps", type=int, default=DetectorConfig().steps)
-    parser.add_argument("--compared", type=int, default=60, help="held pictures that both ways make masks of")
+    parser.add_argument("--compared", type=int, default=20, help="held pictures that both ways make masks of")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     model, held = load(asked.model), RecordIndex(asked.held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from soak import bombs, browser_rows, fuzz_rle, generation, server_rows
+from soak import bombs, browser_rows, engine_faults, fuzz_rle, generation, server_rows, sizes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +25,8 @@ def _poison() -> bool:
     return generation.requeued() and server_rows.poison()
 
 
-LOAD = 100
-"""Not a row of the table, but the figures below it."""
+LOAD, ENGINE = 100, 101
+"""Not rows of the table: the figures below it, and the kills of the data engine's turn."""
 
 ROWS: dict[int, Row] = {
     1: Row(fault="malformed run lengths", tests=("tests/masks/test_rle.py",), full_size=fuzz_rle.run),
@@ -167,6 +167,11 @@ ROWS: dict[int, Row] = {
     ),
     32: Row(
         fault="random requests of every route", tests=("tests/server/test_problems.py",), full_size=server_rows.fuzz
+    ),
+    ENGINE: Row(
+        fault="a turn of the engine killed, two at once",
+        tests=("tests/data_engine/turns/test_folder.py", "tests/data_engine/turns/test_retrain.py"),
+        full_size=lambda: engine_faults.full_size(sizes.ENGINE_KILLS),
     ),
     LOAD: Row(fault="the load to hold", tests=("tests/data_engine/test_assisted.py",), full_size=server_rows.load),
 }

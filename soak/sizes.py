@@ -50,3 +50,5 @@ LOAD_CI = (10, 20)
 """Load: the same in `make test`, where no time is asserted, only that nothing is lost."""
 LOAD_P99_MS = 250
 """Load: milliseconds to an acknowledged save."""
+ENGINE_KILLS_CI, ENGINE_KILLS = 5, 20
+"""Row 101: random points at which a turn of the engine is killed."""

@@ -21,6 +21,7 @@ TESTED_ELSEWHERE = {
     "data_engine/migrations/env.py": "run by Alembic only; tests/data_engine/migrations/test_upgrading.py does that",
     "data_engine/migrations/versions/detectors.py": "tests/data_engine/test_tables.py compares it",
     "data_engine/migrations/versions/first_tables.py": "tests/data_engine/test_tables.py compares it",
+    "data_engine/migrations/versions/turns.py": "tests/data_engine/test_tables.py compares it",
     "data_engine/migrations/versions/deployments.py": "tests/data_engine/test_tables.py compares it",
     "data_engine/migrations/versions/rating_tables.py": "tests/data_engine/test_tables.py compares it",
 }

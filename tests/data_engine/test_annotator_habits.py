@@ -17,17 +17,29 @@ def disc(size: int = 80, radius: int = 25) -> np.ndarray:
 
 def test_a_brushed_mask_strays_a_little_and_takes_as_long_as_its_outline_is() -> None:
     slow, fast = hand(time_spread=0.0, brush_px_per_s=10.0), hand(time_spread=0.0, brush_px_per_s=1000.0)
-    brushed = slow.brush(disc())
+    nothing = np.zeros_like(disc())
+    brushed = slow.brush(disc(), nothing)
     assert 0.85 < mask_iou(brushed, disc())[0, 0] < 1
-    fast.brush(disc())
+    fast.brush(disc(), nothing)
     assert slow.seconds > fast.seconds + 10 > slow.habits.brush_s
-    assert (hand(brush_noise_px=0.0).brush(disc()) == disc()).all()
+    assert (hand(brush_noise_px=0.0).brush(disc(), nothing) == disc()).all()
+
+
+def test_what_is_nearly_right_is_brushed_sooner() -> None:
+    begun = disc()
+    begun[:20] = False
+    whole, rest = hand(time_spread=0.0), hand(time_spread=0.0)
+    whole.brush(disc(), np.zeros_like(begun))
+    rest.brush(disc(), begun)
+    assert rest.habits.brush_s < rest.seconds < whole.seconds
 
 
 def test_a_mask_of_one_pixel_is_never_brushed_away() -> None:
     dot = np.zeros((20, 20), bool)
     dot[3, 3] = True
-    assert all(Hand(HabitsConfig(brush_noise_px=3.0), np.random.default_rng(n)).brush(dot).any() for n in range(20))
+    assert all(
+        Hand(HabitsConfig(brush_noise_px=3.0), np.random.default_rng(n)).brush(dot, ~dot).any() for n in range(20)
+    )
 
 
 def test_clicks_stray_by_the_noise_and_stay_on_the_picture() -> None:
@@ -59,6 +71,7 @@ def test_times_vary_around_what_they_are_said_to_be() -> None:
         ("miss_probability", 2.0),
         ("wrong_accept_probability", -1.0),
         ("most_clicks", 0),
+        ("vain_clicks", 0),
         ("most_masks", 0),
         ("min_area_px", 0),
         ("click_s", -1.0),

@@ -16,6 +16,7 @@ import typer
 
 from anymask.cli import annotate, console, distill, export, generate, models, pretrain, runs, segment, serve, train
 from anymask.cli.dataset import verbs as dataset
+from anymask.cli.engine import verbs as engine
 from anymask.cli.evaluate import verbs as evaluate
 from anymask.errors import AnymaskError
 
@@ -38,6 +39,7 @@ app.command("distill")(distill.distill)
 app.command("generate")(generate.generate)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(engine.app, name="engine")
 app.add_typer(runs.app, name="runs")
 
 _USAGE, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anymask.cli import console
-from anymask.cli.options import DEVICE, MODEL
+from anymask.cli.options import DEVICE
 from anymask.errors import ServerConfigError
 
 if TYPE_CHECKING:
@@ -52,7 +52,14 @@ def serve(
         float,
         typer.Option(help="Seconds without progress after which a picture or import counts as hung.", min=1),
     ] = 900,
-    model: MODEL = "tiny",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The model to begin with, a name that `anymask models` lists or a path; what a turn of the engine "
+            "promoted since stays.",
+            show_default="the current one, tiny at first",
+        ),
+    ] = None,
     device: DEVICE = "cpu",
     worker_only: Annotated[bool, typer.Option("--worker-only", help="Only embed, import and export.")] = False,
     openapi: Annotated[
@@ -119,7 +126,8 @@ def _worker_command(place: Place, job_limit: float) -> list[str]:
     where = ["--workspace", str(place.workspace), "--store", place.store_url]
     # The database's address may hold a password, so it goes by the environment.
     os.environ[DATABASE] = place.database_url
-    what = ["--model", place.model, "--device", place.device, "--job-limit", str(job_limit)]
+    model = [] if place.model is None else ["--model", place.model]
+    what = [*model, "--device", place.device, "--job-limit", str(job_limit)]
     return ["serve", "--worker-only", *where, *what]
 
 

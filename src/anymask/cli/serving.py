@@ -22,6 +22,7 @@ from anymask.errors import MissingDependencyError, ServerConfigError, StoreError
 
 if TYPE_CHECKING:
     from anymask.data_engine.blobs import Blobs
+    from anymask.data_engine.model_shelf import ModelShelf
     from anymask.data_engine.store import Database
     from anymask.server.config import ServerConfig
 
@@ -37,7 +38,8 @@ class Place:
     store_url: str
     workspace: Path
     """Folder for files that grow, and the secret."""
-    model: str
+    model: str | None
+    """To begin with; None for the current one, "tiny" where none is."""
     device: str
 
     def open(self) -> tuple[Database, Blobs]:
@@ -119,11 +121,7 @@ def run_server(
     """Serve until interrupted; `workers` are command lines that are started again when they end by themselves."""
     import uvicorn
 
-    from anymask.cli.options import load_model
-    from anymask.data_engine.deployment import deploy
-    from anymask.data_engine.model_shelf import ModelShelf
     from anymask.data_engine.saving import Saver
-    from anymask.model.weights import cache_directory, model_hash
     from anymask.server.app import create_app
     from anymask.server.deps import Services
     from anymask.server.embeddings import ServerDecoder
@@ -131,13 +129,7 @@ def run_server(
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     database, blobs = place.open()
-    model = load_model(place.model, place.device)
-    cache = cache_directory() / "decoders"
-    console.warn("preparing the model for the browser (the first time on a machine this takes up to a minute)")
-    deployed = deploy(database, blobs, model, place.model, cache)
-    if deployed.sha256 != model_hash(model):
-        console.warn(f"the current model is {deployed.name}, not {place.model}; `anymask engine rollback` goes back")
-    shelf = ModelShelf(database, blobs, lambda: model, device=place.device)
+    shelf = begin_model(place, database, blobs)
     saver = Saver(database)
     services = Services(
         config=config,
@@ -192,7 +184,9 @@ def run_worker(place: Place, job_limit_s: float) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     database, blobs = place.open()
-    shelf = ModelShelf(database, blobs, lambda: load_model(place.model, place.device), device=place.device)
+    shelf = ModelShelf(
+        database, blobs, lambda: load_model(_model_name(place, database), place.device), device=place.device
+    )
     ahead = {"embed": Embedder(database, blobs, shelf), PROPOSE: Proposer(database, blobs, shelf)}
     embed = Worker(database, ahead, hung_s=job_limit_s, on_hung=_end_hung)
     files = Worker(
@@ -216,6 +210,43 @@ def run_worker(place: Place, job_limit_s: float) -> int:
 def _end_hung(reason: str) -> None:
     console.warn(f"this worker ends itself: {reason}")
     os._exit(_HUNG_CODE)
+
+
+def begin_model(place: Place, database: Database, blobs: Blobs) -> ModelShelf:
+    """The models of a server that starts: the current one as it is, or `place.model`, which is deployed.
+
+    Raises: StoreError, WeightsError, MissingDependencyError.
+    """
+    from anymask.cli.options import load_model
+    from anymask.data_engine import deployment
+    from anymask.data_engine.model_shelf import ModelShelf
+    from anymask.data_engine.pictures import ask_all_embeddings
+    from anymask.data_engine.tables import ModelRow
+    from anymask.model.weights import cache_directory
+
+    now = database.read(deployment.current)
+    if now is not None and (place.model is None or now.kind != deployment.START):
+        kept = database.read(lambda session: session.get_one(ModelRow, now.model_sha256))
+        if kept.weights_key is not None:
+            if place.model is not None:
+                console.warn(f"{kept.name!r} is served, not {place.model!r}: a turn of the engine made it current")
+            database.write(lambda session: ask_all_embeddings(session, kept.sha256, database.clock()))
+            return ModelShelf(database, blobs, device=place.device)
+    name = _model_name(place, database)
+    model = load_model(name, place.device)
+    console.warn("preparing the model for the browser (the first time on a machine this takes up to a minute)")
+    deployment.deploy(database, blobs, model, name, cache_directory() / "decoders")
+    return ModelShelf(database, blobs, lambda: model, device=place.device)
+
+
+def _model_name(place: Place, database: Database) -> str:
+    from anymask.data_engine import deployment
+    from anymask.data_engine.tables import ModelRow
+
+    now = database.read(deployment.current)
+    if place.model is not None or now is None:
+        return place.model or "tiny"
+    return database.read(lambda session: session.get_one(ModelRow, now.model_sha256)).name
 
 
 def _announce(server: object, url: str, on_start: Callable[[str], None]) -> None:

@@ -92,6 +92,9 @@ def train(
             show_default=False,
         ),
     ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate at its highest.", show_default="the recipe's", min=0.0)
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Threads that make samples.", show_default="the recipe's", min=1)
     ] = None,
@@ -145,6 +148,7 @@ def train(
         seed=seed,
         exclude=tuple(exclude or ()),
         weights=tuple(weight or ()),
+        lr=lr,
         workers=workers,
         precision=precision,
         compiled=compiled,
@@ -189,6 +193,7 @@ class _Changes:
     exclude: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     """As given: SET=W."""
+    lr: float | None = None
     workers: int | None = None
     precision: Dtype | None = None
     compiled: bool = False
@@ -206,6 +211,7 @@ class _Changes:
             exclude_sets=(*config.exclude_sets, *self.exclude),
             precision=config.precision if self.precision is None else precision,
             compile=self.compiled or config.compile,
+            optimizer=config.optimizer if self.lr is None else replace(config.optimizer, lr=self.lr),
             data=replace(
                 config.data,
                 weights=weights or config.data.weights,

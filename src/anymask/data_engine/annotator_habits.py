@@ -24,6 +24,8 @@ class HabitsConfig:
     """A proposal below `good_enough_iou` is fixed from this IoU on, and dropped below it."""
     most_clicks: int = 8
     """After so many clicks on one object the rest is done with the brush."""
+    vain_clicks: int = 2
+    """After so many clicks in a row that made the mask no better, too."""
     most_masks: int = 25
     """Objects of one picture that are worked on, the largest first."""
     min_area_px: int = 64
@@ -49,7 +51,7 @@ class HabitsConfig:
     brush_s: float = 8.0
     """Seconds to take up the brush and begin."""
     brush_px_per_s: float = 40.0
-    """Outline that is brushed in a second, original pixels."""
+    """Outline of what is wrong that is brushed in a second, original pixels."""
     time_spread: float = 0.3
     """Standard deviation of the logarithm of each time."""
     sleep_share: float = 0.0
@@ -61,7 +63,7 @@ class HabitsConfig:
         for name in ("good_enough_iou", "fix_from_iou", "miss_probability", "wrong_accept_probability"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"HabitsConfig.{name} must be in [0, 1], got {getattr(self, name)}")
-        for name in ("most_clicks", "most_masks", "min_area_px"):
+        for name in ("most_clicks", "vain_clicks", "most_masks", "min_area_px"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"HabitsConfig.{name} must be at least 1, got {getattr(self, name)}")
         for one in fields(self):
@@ -92,10 +94,13 @@ class Hand:
         height, width = size_hw
         return float(np.clip(x, 0, width - 1)), float(np.clip(y, 0, height - 1))
 
-    def brush(self, target: Mask) -> Mask:
-        """(H, W) the target as a person brushes it: the edge strays smoothly. Never empty; time passes."""
-        outline = cv2.morphologyEx(target.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-        self.spend(self.habits.brush_s + float(outline.sum()) / 2 / self.habits.brush_px_per_s)
+    def brush(self, target: Mask, begun: Mask) -> Mask:
+        """(H, W) the target as a person brushes it, from a mask that is not good enough: the edge strays smoothly.
+
+        It takes as long as the outline of what is wrong, or of the whole when that is less. Never empty.
+        """
+        work_px = min(_outline_px(target), _outline_px(target ^ begun))
+        self.spend(self.habits.brush_s + work_px / self.habits.brush_px_per_s)
         if self.habits.brush_noise_px == 0:
             return target
         inside = cv2.distanceTransform(np.pad(target, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
@@ -104,3 +109,9 @@ class Hand:
         stray = cv2.resize(coarse, target.shape[::-1], interpolation=cv2.INTER_CUBIC)
         strayed: Mask = (np.where(target, inside, -outside) + stray) > 0
         return strayed if strayed.any() else target
+
+
+def _outline_px(mask: Mask) -> float:
+    """The length of the outline, about."""
+    edge = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    return float(edge.sum()) / 2

@@ -18,7 +18,7 @@ from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.pictures import ask_all_embeddings
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import DeploymentRow, JobRow, ModelRow
-from anymask.errors import NotThereError
+from anymask.errors import NotThereError, TakenError
 from anymask.model.sam import Sam
 from anymask.model.weights import model_hash, save
 from anymask.predict.agreement import embedding_like
@@ -127,17 +127,23 @@ def previous_model(session: Session, sha256: str) -> str | None:
     return None
 
 
-def promote(database: Database, sha256: str, *, key: str, note: str) -> int:
+def promote(database: Database, sha256: str, *, key: str, note: str, instead_of: str | None = None) -> int:
     """The model is current from now on, for every server on this database; the number of its deployment.
 
     Nothing more happens when `key` was promoted before. All that servers need of it was kept by `keep_model`.
 
-    Raises: NotThereError for a model that is not in the store.
+    Raises: NotThereError for a model that is not in the store, TakenError when another model than `instead_of` (the one
+    that it was found better than) is current.
     """
 
     def change(session: Session) -> int:
         done = session.scalar(select(DeploymentRow).where(DeploymentRow.key == key))
-        return (done or make_current(session, database, sha256, PROMOTE, key=key, note=note)).id
+        if done is not None:
+            return done.id
+        now = current(session)
+        if instead_of is not None and (now is None or now.model_sha256 != instead_of):
+            raise TakenError(f"the model was found better than {instead_of[:12]}..., which is not current any more")
+        return make_current(session, database, sha256, PROMOTE, key=key, note=note).id
 
     return database.write(change)
 

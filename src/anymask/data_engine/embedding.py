@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import tempfile
+from pathlib import Path
 
 import torch
 from sqlalchemy.orm import Session
@@ -13,7 +15,8 @@ from anymask.data_engine.model_shelf import ModelShelf
 from anymask.data_engine.semi_automatic import ask_after_embedding
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import EmbeddingRow
-from anymask.predict.embeddings import EmbeddedImage, encode_embedding
+from anymask.model.sam import Sam
+from anymask.predict.embeddings import EmbeddedImage, check_maps, encode_embedding, load_embedding
 
 _LEVEL = 1
 """Half-precision numbers hardly shrink: the lowest effort gives nearly all there is."""
@@ -60,3 +63,22 @@ def compress(embedded: EmbeddedImage) -> bytes:
         model_sha256=embedded.model_sha256,
     )
     return gzip.compress(encode_embedding(half), _LEVEL, mtime=0)
+
+
+def read_embedding(blobs: Blobs, key: str, model: Sam, model_sha256: str) -> EmbeddedImage:
+    """What the store has under `key`, ready for `model`, whose hash is `model_sha256`.
+
+    Raises: EmbeddingMismatchError when another model made it, NotThereError.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "embedding.safetensors"
+        path.write_bytes(gzip.decompress(blobs.read(key)))
+        stored = load_embedding(path)
+    stored.check_model(model_sha256)
+    check_maps(stored, model)
+    return EmbeddedImage(
+        frame=stored.frame,
+        embedding=stored.embedding.to(model.device, torch.float32),
+        image_sha256=stored.image_sha256,
+        model_sha256=stored.model_sha256,
+    )

@@ -77,20 +77,15 @@ class Exporter:
         image, masks, _, notes = self._read(held, image_id)
         data, form = self.blobs.read(image.pixels_key), held.payload["format"]
         if form == "coco":
-            _put(tar, f"images/{image.file_name}", data)
+            put_member(tar, f"images/{image.file_name}", data)
         elif form == "sa1b":
             name = sa1b_name(image)
-            _put(tar, f"{name}.jpg", data if image.media_type == "image/jpeg" else _to_jpeg(data))
-            _put(tar, f"{name}.json", json.dumps(add_notes(to_sa1b(masks, image.id, f"{name}.jpg"), notes)).encode())
+            put_member(tar, f"{name}.jpg", data if image.media_type == "image/jpeg" else _to_jpeg(data))
+            plain = add_notes(to_sa1b(masks, image.id, f"{name}.jpg"), notes)
+            put_member(tar, f"{name}.json", json.dumps(plain).encode())
         else:
-            # A .png beside label maps would be taken for one.
-            if image.media_type == "image/png":
-                data = encode_lossless(load_image(data)).data
-            suffix = ".jpg" if image.media_type == "image/jpeg" else ".webp"
-            name = label_name(image)
-            _put(tar, f"{name}{suffix}", data)
-            for index, labels in enumerate(to_layers(masks)):
-                _put(tar, f"{name}__{index}.png", encode_labels(labels))
+            for name, member in label_members(image, data, masks):
+                put_member(tar, name, member)
 
     def _add_coco(self, tar: tarfile.TarFile, held: HeldJob, ids: list[int]) -> None:
         names: dict[str, int] = {}
@@ -102,7 +97,7 @@ class Exporter:
                 CocoPicture(image_id=image.id, file_name=image.file_name, masks=masks, category_ids=categories)
             )
         categories_by_id = {number: name for name, number in names.items()} or None
-        _put(tar, "annotations.json", json.dumps(to_coco(pictures, categories_by_id)).encode())
+        put_member(tar, "annotations.json", json.dumps(to_coco(pictures, categories_by_id)).encode())
 
     def _read(self, held: HeldJob, image_id: int) -> tuple[ImageRow, MaskSet, list[str | None], Notes]:
         return self.database.read(lambda session: _contents(session, image_id, held))
@@ -135,6 +130,17 @@ def label_name(image: ImageRow) -> str:
     stem = _UNSAFE.sub("_", path.stem).lstrip(".") or "picture"
     is_own = len(path.parts) <= 2 and f"{folder}/{stem}" in (f"{path.parent}/{path.stem}", f"pictures/{path.stem}")
     return f"{folder}/{stem}" if is_own else f"{folder}/{stem}_{image.id}"
+
+
+def label_members(image: ImageRow, data: bytes, masks: MaskSet) -> list[tuple[str, bytes]]:
+    """The picture and its label maps as members of a shard: name and content of each."""
+    # A .png beside label maps would be taken for one.
+    if image.media_type == "image/png":
+        data = encode_lossless(load_image(data)).data
+    suffix = ".jpg" if image.media_type == "image/jpeg" else ".webp"
+    name = label_name(image)
+    layers = [(f"{name}__{index}.png", encode_labels(labels)) for index, labels in enumerate(to_layers(masks))]
+    return [(f"{name}{suffix}", data), *layers]
 
 
 def _begin(stream: BinaryIO, held: HeldJob, part: Path) -> int:
@@ -188,7 +194,8 @@ def _point(row: MaskRow) -> tuple[float, float]:
     return (float("nan"), float("nan")) if first is None else (float(first["x"]), float(first["y"]))
 
 
-def _put(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+def put_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    """Add a file to the archive; without times, so that the same content gives the same bytes."""
     info = tarfile.TarInfo(name)
     info.size = len(data)
     tar.addfile(info, io.BytesIO(data))

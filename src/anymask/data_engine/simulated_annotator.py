@@ -30,6 +30,8 @@ Mask = npt.NDArray[np.bool_]
 Truth = Callable[[str], Sequence[Mask] | None]
 """The (H, W) true masks of the picture of a file name; None for a picture that nobody knows."""
 
+_LEAST_GAIN = 0.01
+"""A click that raises the IoU by less was in vain."""
 _NO_TRUTH = "the simulated annotator does not know this picture"
 
 
@@ -156,10 +158,17 @@ class SimulatedAnnotator:
             self._act(work, "reject", proposal)
             self._note(work, "dropped", 0, iou)
             return None
-        made = self._segment(work, target)
-        self._act(work, "replace", proposal, made.sent)
-        self._note(work, "fixed", made.clicks, float(mask_iou(made.mask, target)[0, 0]))
+        self._fix(work, proposal, target)
         return name
+
+    def _fix(self, work: _Work, proposal: dict[str, Any], target: Mask) -> None:
+        """What is wrong with the proposal is brushed."""
+        mask = work.hand.brush(target, rle.decode(rle.from_json(proposal["rle"])))
+        before = proposal["provenance"]
+        made = {**before, "tool": "brush", "tools": [*before.get("tools", []), "brush"]}
+        sent = {"rle": rle.to_json(rle.encode(mask)), "provenance": made, "first_answer": None}
+        self._act(work, "replace", proposal, sent)
+        self._note(work, "fixed", 0, float(mask_iou(mask, target)[0, 0]))
 
     def _save_new(self, work: _Work, target: Mask, made: _Made) -> None:
         self._act(work, "create", {"id": str(uuid.uuid4()), "version": None}, made.sent)
@@ -173,7 +182,8 @@ class SimulatedAnnotator:
         prompts: list[dict[str, Any]] = []
         answer: _Answer | None = None
         first: dict[str, Any] | None = None
-        while len(prompts) < habits.most_clicks:
+        best, vain = 0.0, 0
+        while len(prompts) < habits.most_clicks and vain < habits.vain_clicks:
             if answer is None and hand.slips(habits.clicks.box_probability):
                 corners = [float(edge) for edge in random_box(target, habits.clicks, hand.rng)]
                 box = dict(zip(("x0", "y0", "x1", "y1"), corners, strict=True))
@@ -183,6 +193,7 @@ class SimulatedAnnotator:
             prompts.append({"points": list(points), "box": box, "used_mask": answer is not None})
             answer = self._ask(work, prompts[-1], answer, target)
             first = first or answer.first
+            best, vain = (answer.iou, 0) if answer.iou > best + _LEAST_GAIN else (best, vain + 1)
             if answer.iou >= habits.good_enough_iou:
                 break
         assert answer is not None
@@ -190,7 +201,7 @@ class SimulatedAnnotator:
         tools = ["click" if box is None else "box"]
         mask, what = answer.mask, "clicked"
         if answer.iou < habits.good_enough_iou:
-            mask, what, tools = hand.brush(target), "brushed", [*tools, "brush"]
+            mask, what, tools = hand.brush(target, answer.mask), "brushed", [*tools, "brush"]
         made |= {"tool": tools[-1], "tools": tools}
         return _Made(
             mask,

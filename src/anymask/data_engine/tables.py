@@ -152,6 +152,16 @@ class DetectorRow(Base):
     deployed_at: Mapped[datetime]
 
 
+class TurnRow(Base):
+    """A turn of the engine that has ended, as it told of itself."""
+
+    __tablename__ = "turns"
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    report: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
 class EmbeddingRow(Base):
     """One picture embedded by one model."""
 

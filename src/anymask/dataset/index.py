@@ -52,5 +52,9 @@ class RecordIndex:
         """The set of every record, in order; nothing is read."""
         return [entry.set_name for entry in self._entries]
 
+    def names(self) -> list[str]:
+        """`SET/ID` of every record, in order; nothing is read."""
+        return [entry.name for entry in self._entries]
+
     def __iter__(self) -> Iterator[Record]:
         return (self[index] for index in range(len(self)))

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import tempfile
 from collections import OrderedDict
-from pathlib import Path
 from threading import Lock
 
-import torch
-
 from anymask.data_engine.blobs import Blobs
+from anymask.data_engine.embedding import read_embedding
 from anymask.data_engine.model_shelf import ModelShelf
-from anymask.model.sam import Sam
-from anymask.predict.embeddings import EmbeddedImage, check_maps, load_embedding
 from anymask.predict.prediction import Prediction
 from anymask.predict.predictor import Predictor
 from anymask.prompts.types import Prompt
@@ -39,23 +33,9 @@ class ServerDecoder:
         with self._lock:
             predictor = self._ready.pop(key, None) or Predictor(self.shelf.get(model_sha256).model)
             if not predictor.images:
-                predictor.set_image(self._load(key, model_sha256, predictor.model))
+                predictor.set_image(read_embedding(self.blobs, key, predictor.model, model_sha256))
             predictor.images[0].check_image(image_sha256)
             self._ready[key] = predictor
             while len(self._ready) > self.pictures:
                 self._ready.popitem(last=False)
             return predictor.predict(prompt, multimask=multimask)
-
-    def _load(self, key: str, model_sha256: str, model: Sam) -> EmbeddedImage:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "embedding.safetensors"
-            path.write_bytes(gzip.decompress(self.blobs.read(key)))
-            stored = load_embedding(path)
-        stored.check_model(model_sha256)
-        check_maps(stored, model)
-        return EmbeddedImage(
-            frame=stored.frame,
-            embedding=stored.embedding.to(model.device, torch.float32),
-            image_sha256=stored.image_sha256,
-            model_sha256=stored.model_sha256,
-        )

@@ -228,6 +228,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/engine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Engine
+         * @description The turns of the loop on this project, and which model was current when.
+         */
+        get: operations["get_engine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/journal": {
         parameters: {
             query?: never;
@@ -984,6 +1004,25 @@ export interface components {
             logits: string;
         };
         /**
+         * Deployment
+         * @description A model that became current.
+         */
+        Deployment: {
+            /** Model Sha256 */
+            model_sha256: string;
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @description `start`, `promote` or `rollback`.
+             */
+            kind: string;
+            /** Note */
+            note: string;
+            /** At */
+            at: string;
+        };
+        /**
          * EmbeddingMap
          * @description One tensor of an embedding file, and the decoder's input that takes it.
          */
@@ -1007,6 +1046,100 @@ export interface components {
          * @enum {string}
          */
         EmbeddingState: "ready" | "waiting" | "failed";
+        /**
+         * EngineTurn
+         * @description One turn that has ended.
+         */
+        EngineTurn: {
+            /** Number */
+            number: number;
+            stage: components["schemas"]["Stage"];
+            /** Ended At */
+            ended_at: string;
+            /**
+             * Pictures
+             * @description Learned from.
+             */
+            pictures: number;
+            /**
+             * Masks
+             * @description Learned from, made or accepted by people.
+             */
+            masks: number;
+            /**
+             * Masks Alone
+             * @description Learned from, made by the model alone.
+             */
+            masks_alone: number;
+            /**
+             * Seconds A Mask
+             * @description Of the people of this turn.
+             */
+            seconds_a_mask: number | null;
+            /** Clicks A Mask */
+            clicks_a_mask: number | null;
+            /** Masks A Picture */
+            masks_a_picture: number | null;
+            /**
+             * Recall
+             * @description Of the detector trained at its end, at the confidence that is shown.
+             */
+            recall: number | null;
+            /** Precision */
+            precision: number | null;
+            /**
+             * Measure
+             * @description The mean IoU that decided.
+             */
+            measure: string;
+            /** Before */
+            before: number;
+            /** After */
+            after: number;
+            /**
+             * Low
+             * @description Lower end of the interval of the rise.
+             */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * Clicks To Iou
+             * @description Clicks that a mask needs on held-out pictures, with the candidate.
+             */
+            clicks_to_iou: number | null;
+            /** Clicks To Iou Before */
+            clicks_to_iou_before: number | null;
+            /** Promoted */
+            promoted: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * Model
+             * @description Current after it.
+             */
+            model: string;
+        };
+        /**
+         * EngineView
+         * @description The engine of a project at a glance.
+         */
+        EngineView: {
+            stage: components["schemas"]["Stage"];
+            /**
+             * Waiting
+             * @description Pictures that nobody has finished.
+             */
+            waiting: number;
+            /** Turns */
+            turns: components["schemas"]["EngineTurn"][];
+            /**
+             * Deployments
+             * @description The first one first; the last one is current.
+             */
+            deployments: components["schemas"]["Deployment"][];
+            paper: components["schemas"]["PaperCurves"];
+        };
         /**
          * ExportFormat
          * @description Forms that can be written; each is one tar file with the pictures in it.
@@ -1459,6 +1592,24 @@ export interface components {
          * @enum {string}
          */
         Outcome: "applied" | "repeated" | "conflict" | "refused" | "not_tried";
+        /**
+         * PaperCurves
+         * @description The paper's own figures, to compare with.
+         */
+        PaperCurves: {
+            /**
+             * Seconds
+             * @description A mask, at the beginning and the end of the first stage.
+             */
+            seconds: number[];
+            /**
+             * Masks
+             * @description A picture, at the beginning and the end of each stage.
+             */
+            masks: {
+                [key: string]: number[];
+            };
+        };
         /**
          * Person
          * @description Somebody who works here.
@@ -3168,6 +3319,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Statistics"];
+                };
+            };
+            /** @description Nobody is signed in, or the session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This person may not do that, or the CSRF token is missing. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or not for this person. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is refused; the message says which and why. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now: the database or the model is busy; come again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_engine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineView"];
                 };
             };
             /** @description Nobody is signed in, or the session has ended. */

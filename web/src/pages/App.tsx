@@ -6,6 +6,7 @@ import { Redirect, Route, Switch } from "wouter";
 import { type Schemas, server, setCsrfToken, take } from "../client";
 import { Log } from "../log";
 import { AnnotatePage } from "./AnnotatePage";
+import { EnginePage } from "./EnginePage";
 import { Frame } from "./Frame";
 import { messageOf, Notice } from "./loading";
 import { LoginPage } from "./LoginPage";
@@ -80,6 +81,7 @@ export function App(): ReactNode {
           <Route path="/projects/:project/statistics">
             {({ project }) => <StatisticsPage projectId={Number(project)} />}
           </Route>
+          <Route path="/projects/:project/engine">{({ project }) => <EnginePage projectId={Number(project)} />}</Route>
           <Route path="/projects/:project/annotate/:image?">
             {({ project, image }) => (
               <AnnotatePage key={project} projectId={Number(project)} imageId={image === undefined ? null : Number(image)} />

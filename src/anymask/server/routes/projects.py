@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import Query
 from sqlalchemy.orm import Session
 
-from anymask.data_engine import journal, people, projects, statistics
+from anymask.data_engine import journal, overview, people, projects, statistics
 from anymask.data_engine.tables import ProjectRow
 from anymask.server.deps import Asker, Served, Services
+from anymask.server.engine_schemas import Deployment, EngineTurn, EngineView, PaperCurves
 from anymask.server.router import Routes
 from anymask.server.rules import Access
 from anymask.server.schemas import (
@@ -21,6 +22,7 @@ from anymask.server.schemas import (
     Project,
     ProjectChange,
     ProjectIn,
+    Stage,
 )
 from anymask.server.statistics_schemas import Statistics
 from anymask.server.views import project_of
@@ -101,6 +103,27 @@ def get_statistics(project_id: Id, served: Served) -> Statistics:
         return statistics.compute(session, project_id)
 
     return Statistics.model_validate(served.database.read(computed))
+
+
+@routes.add("GET", "/projects/{project_id}/engine", Access.MEMBER)
+def get_engine(project_id: Id, served: Served) -> EngineView:
+    """The turns of the loop on this project, and which model was current when."""
+
+    def seen(session: Session) -> overview.Overview:
+        project = projects.get_project(session, project_id)
+        return overview.of_project(session, project_id, project.name)
+
+    found = served.database.read(seen)
+    return EngineView(
+        stage=Stage(found.stage),
+        waiting=found.waiting,
+        turns=[EngineTurn.model_validate(line) for line in found.turns],
+        deployments=[Deployment.model_validate(one) for one in found.deployments],
+        paper=PaperCurves(
+            seconds=list(overview.PAPER_SECONDS),
+            masks={stage: list(ends) for stage, ends in overview.PAPER_MASKS.items()},
+        ),
+    )
 
 
 @routes.add("GET", "/projects/{project_id}/journal", Access.REVIEWER)

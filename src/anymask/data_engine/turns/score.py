@@ -1,0 +1,81 @@
+"""Scores of a model on what nobody trains on: the same clicks and boxes for every model, kept by model and picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from anymask.data_engine.turns.config import ScoreConfig
+from anymask.evaluation.clicks_needed import mean_clicks
+from anymask.evaluation.metrics import BootstrapConfig
+from anymask.evaluation.protocols import points
+from anymask.evaluation.protocols.points import PointsConfig
+from anymask.evaluation.results import PictureResult, samples
+from anymask.evaluation.segmenter import ModelSegmenter
+from anymask.model.sam import Sam
+from anymask.model.weights import model_hash
+from anymask.predict.predictor import Predictor
+
+BENCHMARK, HELD, ALSO = "benchmark", "held", "also"
+"""What decides, the project's own pictures that are held back, and what is shown only."""
+_STEPS = (1, 2, 3, 5, 9)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelScores:
+    """One model on one kind of data."""
+
+    model_sha256: str
+    data: str
+    """BENCHMARK, HELD or ALSO."""
+    pictures: int
+    masks: int
+    means: dict[str, float]
+    """Mean over sets of the mean IoU, by measure; `measure/SET` for each set."""
+    clicks_a_mask: float | None
+    """Mean clicks until the IoU that is asked for."""
+
+
+def score(
+    model: Sam,
+    data: Sequence[str],
+    config: ScoreConfig,
+    out: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[PictureResult, ...]:
+    """Every picture's results; what was scored before is read from `out`.
+
+    Raises: DatasetError for data that cannot be read, RunError as `points.run`.
+    """
+    name = model_hash(model)[:16]
+    segmenter = ModelSegmenter(Predictor(model), name=name)
+    clicks = tuple(count for count in _STEPS if count <= config.clicks) or (1,)
+    if clicks[-1] != config.clicks:
+        clicks = (*clicks, config.clicks)
+    asked = PointsConfig(clicks=clicks, max_pictures=config.max_pictures, bootstrap=BootstrapConfig())
+    found = points.run(
+        asked, [Path(one) for one in data], [segmenter], out=out, progress=progress, workers=config.workers
+    )
+    return found.columns[name]
+
+
+def summarise(results: Sequence[PictureResult], model_sha256: str, data: str, config: ScoreConfig) -> ModelScores:
+    """The results in a few numbers."""
+    measures = ["click", "click_oracle", "box", *(f"clicks_{count}" for count in _STEPS[1:] if count <= config.clicks)]
+    means: dict[str, float] = {}
+    for measure in measures:
+        per_set = {name: float(sample.values.mean()) for name, sample in samples(results, measure).items()}
+        if per_set:
+            means[measure] = float(np.mean(list(per_set.values())))
+            means |= {f"{measure}/{name}": value for name, value in per_set.items()}
+    return ModelScores(
+        model_sha256=model_sha256,
+        data=data,
+        pictures=sum(bool(result.targets) for result in results),
+        masks=sum(len(result.targets) for result in results),
+        means=means,
+        clicks_a_mask=mean_clicks(results, config.until_iou),
+    )

@@ -88,7 +88,7 @@ def tiny_longer(steps: int = 3200) -> TrainConfig:
     )
 
 
-def tiny_large_views(steps: int = 2400) -> TrainConfig:
+def tiny_large_views(steps: int = 1400) -> TrainConfig:
     """After `tiny_longer`: views as large as those at work, boxes more often, and three rounds.
 
     Command: anymask train --recipe tiny_large_views --from runs/tiny_longer/model.safetensors --data 'train-*.tar'

@@ -139,8 +139,9 @@ class EngineConfig:
     """Share of the training samples that come from `mix`, when there is any."""
     held_share: float = 0.1
     """Share of the project's pictures, by a hash of their names, that are never trained on."""
-    split_seed: int = 0
-    """Of that hash."""
+    split_seed: int = 1
+    """Of that hash. Take another one than the data were cut with before: pictures chosen by a hash below some number
+    are all on one side of a second cut by the same hash."""
     assisted: StageConfig = field(default_factory=StageConfig)
     """Stage 1: people, with the model's help."""
     semi_automatic: StageConfig = field(default_factory=StageConfig)
@@ -155,8 +156,8 @@ class EngineConfig:
     """What people get first."""
     generate: AutomaticConfig = field(default_factory=AutomaticConfig)
     """What the last stage makes."""
-    detector: DetectorConfig = field(default_factory=DetectorConfig)
-    """How the detector of stage 2 is trained."""
+    detector: DetectorConfig = field(default_factory=lambda: DetectorConfig(seed=2))
+    """How the detector of stage 2 is trained. Its seed cuts once more, so it is another one too."""
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     """Which of its masks are shown."""
     processes: int = 1

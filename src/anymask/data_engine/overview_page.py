@@ -72,9 +72,12 @@ def plots(overview: Overview) -> Pixels:
     semi = [line.number for line in lines if line.stage == SEMI_AUTOMATIC]
     if assisted:
         seconds.append(Line(name="paper", x=_ends(assisted), values=PAPER_SECONDS))
-        a_picture.append(Line(name="paper", x=_ends(assisted), values=PAPER_MASKS[ASSISTED]))
-    if semi:
-        a_picture.append(Line(name="paper", x=_ends(semi), values=PAPER_MASKS[SEMI_AUTOMATIC]))
+    parts = [(turns, PAPER_MASKS[stage]) for turns, stage in ((assisted, ASSISTED), (semi, SEMI_AUTOMATIC)) if turns]
+    if parts:
+        places = [place for turns, _ in parts for place in (*_ends(turns), turns[-1] + 0.5)]
+        # Between two stages there is a gap.
+        values = [value for _, ends in parts for value in (*ends, np.nan)]
+        a_picture.append(Line(name="paper", x=places, values=values))
     from_start = [at[0] - 1, *at]
     before, measure = lines[0].before, lines[0].measure
     kept = _kept([line.after for line in lines], [line.promoted for line in lines], before)

@@ -222,7 +222,13 @@ def test_axe_finds_no_serious_fault_in_light_and_dark(server: Running, tmp_path:
         assert tool.serious_faults_for_axe(axe) == []
         tool.press("Escape")
         for theme in ("light", "dark"):
-            for path, mark in (("/", "Projects"), (base, "Pictures"), (f"{base}/statistics", "Statistics")):
+            pages = (
+                ("/", "Projects"),
+                (base, "Pictures"),
+                (f"{base}/statistics", "Statistics"),
+                (f"{base}/engine", "Engine"),
+            )
+            for path, mark in pages:
                 tool.open(path)
                 expect(tool.page.get_by_role("heading", name=mark, exact=True).first).to_be_visible()
                 assert tool.serious_faults_for_axe(axe) == [], f"{path} in {theme}"

@@ -152,8 +152,10 @@ def _keep_model(given: str | None, device: str, database: Database, blobs: Blobs
     model = load_model(name, device)
     cache = cache_directory() / "decoders"
     console.warn("preparing the model for the browser (the first time on a machine this takes up to a minute)")
-    deployment.keep_model(database, blobs, model, name, cache, with_weights=True)
-    deployed = deployment.deploy(database, blobs, model, name, cache)
+    # The weights are in the store, so that a file's place does not matter any more.
+    shown = Path(name).name if Path(name).exists() else name
+    deployment.keep_model(database, blobs, model, shown, cache, with_weights=True)
+    deployed = deployment.deploy(database, blobs, model, shown, cache)
     if deployed.sha256 != model_hash(model):
         raise ConfigError(
             f"{name} was given, but the server's current model is {deployed.name!r}; leave --model out, or go back "

@@ -253,7 +253,8 @@ def _drop_all(database: Database) -> None:
         Base.metadata.drop_all(session.connection())
         session.execute(text("DROP TABLE alembic_version"))
         if not database.is_sqlite:
-            session.execute(text("DROP FUNCTION refuse_change() CASCADE"))
+            for function in ("refuse_change", "refuse_rating_change"):
+                session.execute(text(f"DROP FUNCTION {function}() CASCADE"))
 
     database.write(drop)
 

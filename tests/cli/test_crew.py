@@ -27,12 +27,14 @@ def test_a_worker_that_shows_no_sign_of_life_is_ended_and_another_one_started(
     monkeypatch.setattr("anymask.cli.crew._RESTART_S", 0.01)
     monkeypatch.setenv("ANYMASK_DATABASE", f"sqlite:///{tmp_path / 'a.db'}")
     crew = Crew([["serve", "--worker-only", "--workspace", str(tmp_path)]])
-    # It is at work when its database is there, and has shown signs of life since.
-    _wait_for((tmp_path / "a.db").exists)
-    (first,) = _workers()
-    first.send_signal(signal.SIGSTOP)
-    _wait_for(lambda: [each.pid for each in _workers()] not in ([first.pid], []))
-    crew.end()
+    try:
+        # It is at work when its database is there, and has shown signs of life since.
+        _wait_for((tmp_path / "a.db").exists)
+        (first,) = _workers()
+        first.send_signal(signal.SIGSTOP)
+        _wait_for(lambda: [each.pid for each in _workers()] not in ([first.pid], []))
+    finally:
+        crew.end()
     assert not first.is_running()
     assert "no sign of life for 20 s" in capfd.readouterr().err
 
@@ -53,7 +55,8 @@ def _wait_for(claim: Callable[[], object], wait_s: float = 200) -> None:
 
 
 def _workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if any(sys.executable in part for part in _command(child))]
+    """Those of a crew: the process of the tests has other children, too."""
+    return [child for child in psutil.Process().children() if _command(child)[:3] == [sys.executable, "-m", "anymask"]]
 
 
 def _command(process: psutil.Process) -> list[str]:

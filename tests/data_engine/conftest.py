@@ -10,6 +10,10 @@ import pytest
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.store import Database
 from tests.data_engine.world import Clock, World
+from tests.server.conftest import model, site
+
+__all__ = ["model", "site"]
+"""Of a server in this process, for what speaks to one over HTTP."""
 
 
 @pytest.fixture

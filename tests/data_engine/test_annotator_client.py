@@ -9,7 +9,6 @@ from anymask.data_engine.annotator_client import AnnotationClient, Credentials
 from anymask.errors import InputError, LeaseLostError, NotThereError, SignInError, StoreError
 from tests.data_engine.live import served, sign_in
 from tests.server.browser import Site
-from tests.server.conftest import model, site  # noqa: F401
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def test_other_addresses_are_refused() -> None:
         AnnotationClient("file:///etc/passwd")
 
 
-def test_people_sign_in_and_again_when_their_session_has_ended(site: Site) -> None:  # noqa: F811
+def test_people_sign_in_and_again_when_their_session_has_ended(site: Site) -> None:
     with served(site) as url:
         ann = sign_in(site, url, "Ann", sleep=lambda _: None)
         assert ann.get("/session")["person"]["name"] == "Ann"
@@ -74,7 +73,7 @@ def test_people_sign_in_and_again_when_their_session_has_ended(site: Site) -> No
         ann.close()
 
 
-def test_refusals_are_raised_by_what_they_are(site: Site) -> None:  # noqa: F811
+def test_refusals_are_raised_by_what_they_are(site: Site) -> None:
     project = site.add_project()
     site.add_picture(project)
     with served(site) as url:

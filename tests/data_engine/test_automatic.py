@@ -29,6 +29,7 @@ from tests.data_engine.generation.small_runs import (
     worker_processes,
     write_pictures,
 )
+from tests.services.small_disk import small_disk
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +172,7 @@ def test_a_full_disk_ends_the_run_with_one_sentence_and_it_goes_on_later(
     source: Path, small_model: Path, whole: Path, tmp_path: Path
 ) -> None:
     """Fault 11, for real: a file system of 100 KB."""
-    out = tmp_path / "small_disk"
-    out.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(out)], check=False).returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
+    with small_disk(tmp_path / "small_disk", "100k") as out:
         full = run_command(source, out / "out", small_model)
         assert full.returncode == DatasetError.exit_code, full.stderr
         assert "No space left on device" in full.stderr
@@ -183,8 +180,6 @@ def test_a_full_disk_ends_the_run_with_one_sentence_and_it_goes_on_later(
         subprocess.run(["mount", "-o", "remount,size=50m", str(out)], check=True)
         assert run_command(source, out / "out", small_model).returncode == 1
         assert hashes(out / "out") == hashes(whole)
-    finally:
-        subprocess.run(["umount", str(out)], check=True)
 
 
 def test_another_setting_or_source_is_refused_by_name(source: Path, small_model: Path, whole: Path) -> None:

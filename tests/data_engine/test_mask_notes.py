@@ -18,17 +18,17 @@ def test_notes_say_of_each_mask_how_it_was_made(world: World) -> None:
     ways = [(PERSON, "assisted"), (IMPORT, "assisted"), (MODEL, "automatic"), (MODEL, "automatic")]
 
     def write(session: object) -> tuple[Notes, str]:
-        session.add(ModelRow(sha256=SHA256, name="tiny", facts={}, decoder_key="d" * 64))  # type: ignore[attr-defined]
-        row = session.get_one(ImageRow, image.id)  # type: ignore[attr-defined]
+        session.add(ModelRow(sha256=SHA256, name="tiny", facts={}, decoder_key="d" * 64))
+        row = session.get_one(ImageRow, image.id)
         for origin, stage in ways:
             maker = Maker(origin=origin, person_id=None, stage=stage, state=PROPOSED)
-            made = make_mask(session, row, str(uuid.uuid4()), checked(), maker, world.clock())  # type: ignore[arg-type]
+            made = make_mask(session, row, str(uuid.uuid4()), checked(), maker, world.clock())
         before = made.counts
-        replace_mask(session, made, checked((0, 0, 4, 4)), world.ann.id, world.clock())  # type: ignore[arg-type]
-        session.flush()  # type: ignore[attr-defined]
-        rows = list_masks(session, image.id)  # type: ignore[arg-type]
-        assert first_version(session, rows[-1], row)["rle"]["counts"] == before  # type: ignore[arg-type]
-        return notes_of(session, row, rows, Notes(licence="CC0", source="one")), before  # type: ignore[arg-type]
+        replace_mask(session, made, checked((0, 0, 4, 4)), world.ann.id, world.clock())
+        session.flush()
+        rows = list_masks(session, image.id)
+        assert first_version(session, rows[-1], row)["rle"]["counts"] == before
+        return notes_of(session, row, rows, Notes(licence="CC0", source="one")), before
 
     notes, _ = world.database.write(write)
     assert [notes.of_mask(index).stage for index in range(4)] == ["assisted", "imported", "automatic", "corrected"]

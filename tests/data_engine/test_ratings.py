@@ -137,7 +137,7 @@ def test_pictures_of_a_study_are_not_annotated(rated: RatingWorld) -> None:
     def ask(session: object) -> object:
         from anymask.data_engine.projects import get_project
 
-        return queue.open_task(session, world.ann, image, get_project(session, rated.project_id), world.clock())  # type: ignore[arg-type]
+        return queue.open_task(session, world.ann, image, get_project(session, rated.project_id), world.clock())
 
     with pytest.raises(NotAllowedError, match="rated"):
         world.database.write(ask)

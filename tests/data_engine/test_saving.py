@@ -84,14 +84,14 @@ def test_the_same_id_on_two_pictures_of_a_group_is_one_mask(world: World) -> Non
     assert (count(world, first), count(world, second)) == (1, 0)
 
 
+# SQLite has one lock for all.
+@pytest.mark.parametrize("migrated_url", [pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_a_picture_that_another_transaction_holds_keeps_only_its_own_save_waiting(world: World) -> None:
-    if world.database.is_sqlite:
-        pytest.skip("SQLite has one lock for all")
     held, free = world.add_pictures(2)
     saver = Saver(world.database)
 
     def hold(session: object) -> tuple["Future[Answer]", "Future[Answer]"]:
-        session.execute(select(ImageRow.id).where(ImageRow.id == held.id).with_for_update())  # type: ignore[attr-defined]
+        session.execute(select(ImageRow.id).where(ImageRow.id == held.id).with_for_update())
         waits = saver.submit(world.save(world.ada, held, world.change("create")))
         passes = saver.submit(world.save(world.ada, free, world.change("create")))
         assert passes.result(60).results[0].outcome == "applied"

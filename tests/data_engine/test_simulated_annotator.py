@@ -17,7 +17,6 @@ from anymask.masks.overlap import mask_iou
 from tests.data_engine.live import served, sign_in
 from tests.data_engine.world import SIZE_HW, provenance, rectangle
 from tests.server.browser import Site
-from tests.server.conftest import model, site  # noqa: F401
 
 Mask = npt.NDArray[np.bool_]
 
@@ -36,7 +35,7 @@ def know(_name: str) -> Sequence[Mask]:
     return [SMALL, LARGE]
 
 
-def propose(site: Site, image_id: int, *corners: tuple[int, int, int, int]) -> None:  # noqa: F811
+def propose(site: Site, image_id: int, *corners: tuple[int, int, int, int]) -> None:
     """Masks that a model offers, and nobody has looked at."""
 
     def add(session: Any) -> None:
@@ -49,12 +48,12 @@ def propose(site: Site, image_id: int, *corners: tuple[int, int, int, int]) -> N
     site.services.database.write(add)
 
 
-def masks_of(site: Site, image_id: int) -> list[dict[str, Any]]:  # noqa: F811
+def masks_of(site: Site, image_id: int) -> list[dict[str, Any]]:
     masks: list[dict[str, Any]] = site.browser("Ada").data("GET", f"/images/{image_id}/masks")["masks"]
     return masks
 
 
-def test_objects_are_clicked_the_largest_first_and_brushed_when_the_model_fails(site: Site) -> None:  # noqa: F811
+def test_objects_are_clicked_the_largest_first_and_brushed_when_the_model_fails(site: Site) -> None:
     project = site.add_project()
     image = site.add_picture(project)
     site.work()
@@ -85,7 +84,7 @@ def test_objects_are_clicked_the_largest_first_and_brushed_when_the_model_fails(
     assert site.browser("Ada").data("GET", f"/images/{image['id']}")["state"] == "done"
 
 
-def test_proposals_are_accepted_fixed_or_dropped_before_the_rest_is_added(site: Site) -> None:  # noqa: F811
+def test_proposals_are_accepted_fixed_or_dropped_before_the_rest_is_added(site: Site) -> None:
     project = site.add_project()
     image = site.add_picture(project)
     site.work()
@@ -100,7 +99,7 @@ def test_proposals_are_accepted_fixed_or_dropped_before_the_rest_is_added(site: 
     assert states == {30 * 29: ("accepted", "model"), SMALL.sum(): ("accepted", "model"), 18: ("rejected", "model")}
 
 
-def test_what_goes_wrong_goes_wrong_as_often_as_configured(site: Site) -> None:  # noqa: F811
+def test_what_goes_wrong_goes_wrong_as_often_as_configured(site: Site) -> None:
     project = site.add_project()
     image = site.add_picture(project)
     site.work()
@@ -114,7 +113,7 @@ def test_what_goes_wrong_goes_wrong_as_often_as_configured(site: Site) -> None: 
     assert [each.what for each in note.masks] == ["accepted"]
 
 
-def test_the_same_annotator_does_the_same_on_a_picture(site: Site) -> None:  # noqa: F811
+def test_the_same_annotator_does_the_same_on_a_picture(site: Site) -> None:
     project = site.add_project()
     images = [site.add_picture(project), site.add_picture(site.add_project("again"))]
     site.work()
@@ -128,7 +127,7 @@ def test_the_same_annotator_does_the_same_on_a_picture(site: Site) -> None:  # n
     assert [each["provenance"]["active_ms"] for each in one] == [each["provenance"]["active_ms"] for each in other]
 
 
-def test_pictures_that_nobody_knows_are_skipped_and_other_sizes_named(site: Site) -> None:  # noqa: F811
+def test_pictures_that_nobody_knows_are_skipped_and_other_sizes_named(site: Site) -> None:
     project = site.add_project()
     for seed in range(2):
         site.add_picture(project, f"{seed}.png", seed)
@@ -143,7 +142,7 @@ def test_pictures_that_nobody_knows_are_skipped_and_other_sizes_named(site: Site
         ann.close()
 
 
-def test_masks_that_are_there_are_not_made_again(site: Site) -> None:  # noqa: F811
+def test_masks_that_are_there_are_not_made_again(site: Site) -> None:
     project = site.add_project()
     image = site.add_picture(project)
     site.work()

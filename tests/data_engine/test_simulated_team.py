@@ -15,7 +15,6 @@ from anymask.errors import ConfigError
 from tests.data_engine.live import PASSWORD, served, sign_in
 from tests.data_engine.world import SIZE_HW, draw_picture
 from tests.server.browser import Site
-from tests.server.conftest import model, site  # noqa: F401
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def test_masks_are_known_by_the_pictures_name_whatever_its_ending(shard: Path) -
     assert truth("pictures/9.png") is None
 
 
-def test_several_people_do_as_many_pictures_as_are_asked_for_each_once(site: Site, shard: Path) -> None:  # noqa: F811
+def test_several_people_do_as_many_pictures_as_are_asked_for_each_once(site: Site, shard: Path) -> None:
     project = site.add_project()
     for seed in range(4):
         site.add_picture(project, f"pictures/{seed}.png", seed)
@@ -74,7 +73,7 @@ def test_several_people_do_as_many_pictures_as_are_asked_for_each_once(site: Sit
     assert all(len(note.masks) == 2 for note in notes)
 
 
-def test_told_to_stop_nobody_begins(site: Site, shard: Path) -> None:  # noqa: F811
+def test_told_to_stop_nobody_begins(site: Site, shard: Path) -> None:
     project = site.add_project()
     site.add_picture(project, "pictures/0.png")
     with served(site) as url:

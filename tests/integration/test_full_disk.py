@@ -16,6 +16,7 @@ from tests.cli.servers import Client, new_action
 from tests.data_engine.world import SIZE_HW
 from tests.integration.team import Team, make_team
 from tests.services.postgres import Postgres
+from tests.services.small_disk import small_disk
 
 pytestmark = pytest.mark.slow
 
@@ -25,12 +26,8 @@ DISK = "6m"
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of a few megabytes."""
-    at = tmp_path / "disk"
-    at.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(at)], check=False).returncode:
-        pytest.skip("mounting a small disk needs the rights of an administrator")
-    yield at
-    subprocess.run(["umount", "-l", str(at)], check=True)
+    with small_disk(tmp_path / "disk", DISK) as at:
+        yield at
 
 
 def fill(disk: Path) -> Path:
@@ -111,19 +108,13 @@ def test_postgres_on_a_full_disk_does_too(
     postgres: Postgres, tmp_path: Path, small_model: Path, small_decoder: Path
 ) -> None:
     # The server's own user must be able to reach the disk, which pytest's folders do not let it.
-    at = postgres.folder / "disk"
-    at.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=777", "tmpfs", str(at)], check=False).returncode:
-        pytest.skip("mounting a small disk needs the rights of an administrator")
-    try:
+    with small_disk(postgres.folder / "disk", "24m,mode=777") as at:
         (at / "space").mkdir()
         shutil.chown(at / "space", "postgres")
         postgres.query(f"CREATE TABLESPACE small LOCATION '{at / 'space'}'")
         postgres.query("CREATE DATABASE small TABLESPACE small")
         team = make_team(postgres.url("small"), tmp_path / "team", annotators=1, images=1)
         check_full_disk(team, at, small_model, small_decoder)
-    finally:
-        subprocess.run(["umount", "-l", str(at)], check=True)
 
 
 def test_a_postgres_that_became_read_only_refuses_with_a_sentence_and_serves_what_there_is(

@@ -67,7 +67,7 @@ def test_a_team_works_on_pictures_in_s3_from_upload_to_export(
     with tarfile.open(fileobj=io.BytesIO(tar)) as members:
         names = members.getnames()
         notes = next(name for name in names if name.endswith(".json"))
-        (mask,) = json.load(members.extractfile(notes))["annotations"]  # type: ignore[arg-type]
+        (mask,) = json.load(members.extractfile(notes))["annotations"]
     assert any(name.endswith("a.png") or name.endswith("a.webp") for name in names), names
     assert mask["segmentation"] == made["mask"]["rle"]
     # All of it is in the bucket, and nothing beside it.

@@ -29,7 +29,7 @@ from anymask.data_engine.turns import card, stages
 from anymask.data_engine.turns.alone import Generated, make_masks
 from anymask.data_engine.turns.config import AUTOMATIC, SEMI_AUTOMATIC, EngineConfig
 from anymask.data_engine.turns.detecting import Detected, make_detector
-from anymask.data_engine.turns.folder import END, Stopped, TurnFolder, TurnFolders
+from anymask.data_engine.turns.folder import END, StoppedError, TurnFolder, TurnFolders
 from anymask.data_engine.turns.freeze import DatasetVersion, MaskChoice, choose_masks, freeze
 from anymask.data_engine.turns.hardest import QueueOrder, order_queue
 from anymask.data_engine.turns.retrain import TrainTask, train
@@ -164,7 +164,7 @@ def take_turn(engine: Engine, hooks: TurnHooks | None = None) -> TurnReport | No
     with engine.turns.locked():
         try:
             return _take(engine, engine.turns.begin(), hooks or TurnHooks())
-        except Stopped:
+        except StoppedError:
             return None
 
 

@@ -75,7 +75,20 @@ def add_picture(
         if found.sha256 != kept.sha256:
             raise TakenError(f"the project has another picture called {name!r}; rename one of the two")
         return found
-    row = ImageRow(
+    row = image_row(project_id, name, kept, now)
+    session.add(row)
+    session.flush()
+    session.add(
+        TaskRow(project_id=project_id, image_id=row.id, kind="annotate", state="waiting", person_id=None, token=0)
+    )
+    if model_sha256 is not None:
+        ask_embedding(session, row, model_sha256, now)
+    return row
+
+
+def image_row(project_id: int, name: str, kept: KeptPicture, now: datetime) -> ImageRow:
+    """The row of a new picture, not added yet."""
+    return ImageRow(
         project_id=project_id,
         file_name=name,
         sha256=kept.sha256,
@@ -88,14 +101,6 @@ def add_picture(
         masks_made=0,
         created_at=now,
     )
-    session.add(row)
-    session.flush()
-    session.add(
-        TaskRow(project_id=project_id, image_id=row.id, kind="annotate", state="waiting", person_id=None, token=0)
-    )
-    if model_sha256 is not None:
-        ask_embedding(session, row, model_sha256, now)
-    return row
 
 
 def ask_embedding(session: Session, image: ImageRow, model_sha256: str, now: datetime, priority: int = 0) -> None:

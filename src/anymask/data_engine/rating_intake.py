@@ -12,10 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from anymask.data_engine.blobs import Blobs
-from anymask.data_engine.pictures import KeptPicture, keep_picture
+from anymask.data_engine.pictures import KeptPicture, image_row, keep_picture
 from anymask.data_engine.projects import RATE, add_project
 from anymask.data_engine.store import Database
-from anymask.data_engine.tables import ImageRow, RatingItemRow, RatingStudyRow
+from anymask.data_engine.tables import RatingItemRow, RatingStudyRow
 from anymask.errors import InputError
 from anymask.evaluation.rating.guide import guide
 from anymask.evaluation.rating.study import Study, StudyPicture, StudyTarget
@@ -87,7 +87,7 @@ def _add(
     jobs: list[tuple[int, StudyPicture, StudyTarget, str]] = []
     for number, (picture, kept) in enumerate(pictures, start=1):
         # Neutral names: a dataset's may say more than raters should know.
-        image = _image(project.id, f"{number:06d}", kept, now)
+        image = image_row(project.id, f"{number:06d}", kept, now)
         session.add(image)
         session.flush()
         jobs += [(image.id, picture, target, column) for target in picture.targets for column in target.masks]
@@ -120,19 +120,3 @@ def _add(
     )
     session.flush()
     return project.id
-
-
-def _image(project_id: int, name: str, kept: KeptPicture, now: datetime) -> ImageRow:
-    return ImageRow(
-        project_id=project_id,
-        file_name=name,
-        sha256=kept.sha256,
-        height=kept.size_hw[0],
-        width=kept.size_hw[1],
-        pixels_key=kept.pixels_key,
-        media_type=kept.media_type,
-        thumbnail_key=kept.thumbnail_key,
-        review="none",
-        masks_made=0,
-        created_at=now,
-    )

@@ -34,11 +34,11 @@ def finish_one(workspace: Path) -> None:
     me = Identity(1, "me", "admin")
 
     def work(session: object) -> None:
-        project = session.get_one(ProjectRow, 1)  # type: ignore[attr-defined]
-        found = queue.next_task(session, me, project, database.clock(), resume=False)  # type: ignore[arg-type]
+        project = session.get_one(ProjectRow, 1)
+        found = queue.next_task(session, me, project, database.clock(), resume=False)
         assert found is not None
         lease = queue.Lease(found[0].id, found[0].token)
-        queue.finish(session, me, lease, database.clock())  # type: ignore[arg-type]
+        queue.finish(session, me, lease, database.clock())
 
     database.write(work)
     database.close()

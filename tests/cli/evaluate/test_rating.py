@@ -55,15 +55,15 @@ def rate_all(study: Path, scores: dict[str, int], workspace: Path) -> None:
     database = Database(f"sqlite:///{workspace / 'anymask.db'}")
 
     def work(session: object) -> None:
-        row = find_study(session, read_study(study))  # type: ignore[arg-type]
+        row = find_study(session, read_study(study))
         assert row is not None
         me = Identity(1, "me", "admin")
         from anymask.data_engine.tables import RatingItemRow
 
-        while (shown := ratings.standing(session, me, row.project_id).shown) is not None:  # type: ignore[arg-type]
-            item = session.get(RatingItemRow, shown.item.id)  # type: ignore[attr-defined]
+        while (shown := ratings.standing(session, me, row.project_id).shown) is not None:
+            item = session.get(RatingItemRow, shown.item.id)
             ratings.rate(
-                session,  # type: ignore[arg-type]
+                session,
                 me,
                 row.project_id,
                 item_id=item.id,

@@ -7,7 +7,7 @@ import pytest
 from anymask.data_engine.loop import TurnHooks
 from anymask.data_engine.turns.alone import make_masks
 from anymask.data_engine.turns.config import AutomaticConfig, EngineConfig
-from anymask.data_engine.turns.folder import Stopped
+from anymask.data_engine.turns.folder import StoppedError
 from anymask.dataset.choose import part_of
 from anymask.dataset.index import RecordIndex
 from tests.data_engine.turns.labelled_world import add_labelled
@@ -54,7 +54,7 @@ def test_told_to_stop_it_goes_on_another_time(world: World, small_model: Path, t
         add_labelled(world, seed, done=False)
     config = replace(CONFIG, held_share=0.01)
     hooks = TurnHooks(should_stop=lambda: True)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         make_masks(world.database, world.blobs, world.project.id, set(), tmp_path, small_model, config, hooks)
     made = make_masks(world.database, world.blobs, world.project.id, set(), tmp_path, small_model, config, TurnHooks())
     assert made.pictures == 3

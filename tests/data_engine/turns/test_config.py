@@ -64,4 +64,4 @@ def test_a_target_of_nothing_never_ends_a_stage() -> None:
 )
 def test_values_that_make_no_sense_are_named(make: object, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
-        make()  # type: ignore[operator]
+        make()

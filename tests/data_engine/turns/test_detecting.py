@@ -6,7 +6,7 @@ from anymask.data_engine.loop import TurnHooks
 from anymask.data_engine.semi_automatic import find_detector
 from anymask.data_engine.turns.config import EngineConfig
 from anymask.data_engine.turns.detecting import make_detector
-from anymask.data_engine.turns.folder import Stopped
+from anymask.data_engine.turns.folder import StoppedError
 from anymask.data_engine.turns.freeze import choose_masks, freeze
 from anymask.dataset.index import RecordIndex
 from anymask.model.sam import Sam
@@ -37,7 +37,7 @@ def test_a_detector_is_trained_for_the_model_and_proposes_from_then_on(world: Wo
 
 
 def test_told_to_stop_it_goes_on_another_time(world: World, model: Sam, folder: Path) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         make_detector(world.database, world.blobs, model, folder, CONFIG, TurnHooks(should_stop=lambda: True))
     assert world.database.read(lambda session: find_detector(session, model_hash(model))) is None
     make_detector(world.database, world.blobs, model, folder, CONFIG, TurnHooks())

@@ -66,7 +66,7 @@ def test_proposed_and_rejected_masks_teach_nothing(world: World, tmp_path: Path)
     add_labelled(world, 0)
 
     def propose(session: object) -> None:
-        for row in session.query(MaskRow):  # type: ignore[attr-defined]
+        for row in session.query(MaskRow):
             row.state = "proposed"
 
     world.database.write(propose)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from anymask.data_engine.turns.config import EngineConfig, StageConfig
-from anymask.data_engine.turns.folder import Stopped
+from anymask.data_engine.turns.folder import StoppedError
 from anymask.data_engine.turns.freeze import choose_masks, freeze
 from anymask.data_engine.turns.retrain import TrainTask, train, train_command
 from anymask.errors import ConfigError, RunError
@@ -49,7 +49,7 @@ def test_training_makes_another_model_and_tells_how_far_it_is(task: TrainTask) -
 
 @pytest.mark.slow
 def test_told_to_stop_it_stops(task: TrainTask) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(replace(task, stage=replace(task.stage, steps=5000)), CONFIG, go, lambda: True)
     assert not (task.folder / "training" / "model.safetensors").exists()
 

@@ -149,4 +149,4 @@ def test_figures_that_cannot_be_are_refused() -> None:
     with pytest.raises(ConfigError, match="1 to 10"):
         compute([given(0, "new", 11)], ["new"], QUICK)
     with pytest.raises(ConfigError, match="unit"):
-        RatingStatisticsConfig(unit="people")  # type: ignore[arg-type]
+        RatingStatisticsConfig(unit="people")

@@ -41,4 +41,4 @@ def test_damage_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("values", [{"masks_per_set": 0}, {"min_area_px": 0}, {"max_side_px": 0}, {"prompt": "text"}])
 def test_settings_that_cannot_be_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="RatingConfig"):
-        RatingConfig(**values)  # type: ignore[arg-type]
+        RatingConfig(**values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_format
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -196,8 +197,13 @@ def _add_pictures(database: Database, blobs: Blobs, project: str, paths: list[Pa
                 assert item.picture is not None
                 kept = keep_picture(blobs, item.picture())
                 database.write(
-                    lambda session, name=item.file_name, kept=kept: add_picture(  # type: ignore[misc]
-                        session, project_id, name, kept, now, None
+                    partial(
+                        add_picture,
+                        project_id=project_id,
+                        file_name=item.file_name,
+                        kept=kept,
+                        now=now,
+                        model_sha256=None,
                     )
                 )
                 done += 1

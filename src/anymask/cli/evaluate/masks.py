@@ -29,6 +29,10 @@ PICTURES = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="With --annotations: the folder its file names start from.", show_default=False),
 ]
+SUITE = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="The paper's 23 datasets, those that are there.", show_default=False),
+]
 DATA = Annotated[
     list[Path] | None,
     typer.Option(

@@ -11,7 +11,7 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.evaluate.columns import make_columns
-from anymask.cli.evaluate.masks import ANNOTATIONS, PICTURES, GroundTruthOptions, seen_remarks
+from anymask.cli.evaluate.masks import ANNOTATIONS, PICTURES, SUITE, GroundTruthOptions, seen_remarks
 from anymask.cli.options import DEVICE, DTYPE, JSON, Dtype
 from anymask.errors import ConfigError, DatasetError
 
@@ -89,10 +89,7 @@ def points(
     ] = None,
     annotations: ANNOTATIONS = None,
     pictures: PICTURES = None,
-    suite: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The paper's 23 datasets, those that are there.", show_default=False),
-    ] = None,
+    suite: SUITE = None,
     model: Annotated[
         list[str] | None,
         typer.Option(

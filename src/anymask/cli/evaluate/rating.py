@@ -10,7 +10,7 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.evaluate.columns import make_columns
-from anymask.cli.evaluate.masks import ANNOTATIONS, PICTURES, GroundTruthOptions
+from anymask.cli.evaluate.masks import ANNOTATIONS, PICTURES, SUITE, GroundTruthOptions
 from anymask.cli.evaluate.points import open_data
 from anymask.cli.options import DEVICE, DTYPE, JSON, Dtype
 from anymask.cli.workplace import ADD_ONLY, DATABASE, NO_BROWSER, PORT, STORE, TEAM_WORKSPACE, Workplace
@@ -59,10 +59,7 @@ def make(
     ),
     annotations: ANNOTATIONS = None,
     pictures: PICTURES = None,
-    suite: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The paper's 23 datasets, those that are there.", show_default=False),
-    ] = None,
+    suite: SUITE = None,
     prompt: Annotated[
         PromptGiven, typer.Option(help="Give every column the middle of a mask, or its box.")
     ] = PromptGiven.POINTS,

@@ -18,7 +18,7 @@ from anymask.data_engine.generation.config import GenerateConfig
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import ImageRow
 from anymask.data_engine.turns.config import EngineConfig
-from anymask.data_engine.turns.folder import Stopped
+from anymask.data_engine.turns.folder import StoppedError
 from anymask.dataset.choose import part_of, sample_names
 from anymask.errors import DatasetError
 from anymask.model.weights import load, model_hash
@@ -61,7 +61,7 @@ def make_masks(
 ) -> Generated:
     """A dataset in `folder`/generated; pictures `seen` by people and those that are held back are not in it.
 
-    Raises: Stopped when it was told to; RunError, DatasetError as `generate`.
+    Raises: StoppedError when it was told to; RunError, DatasetError as `generate`.
     """
     pictures = folder / PICTURES
     if not pictures.exists():
@@ -83,7 +83,7 @@ def make_masks(
     told = GenerateHooks(progress=hooks.progress, should_stop=hooks.should_stop)
     report = generate([str(pictures)], folder / FOLDER, asked, crew, hooks=told)
     if not report.finished or report.card is None:
-        raise Stopped
+        raise StoppedError
     count = report.card.pictures
     return Generated(
         pictures=count,

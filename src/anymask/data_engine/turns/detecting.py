@@ -11,7 +11,7 @@ from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.semi_automatic import deploy_detector
 from anymask.data_engine.store import Database
 from anymask.data_engine.turns.config import EngineConfig
-from anymask.data_engine.turns.folder import Stopped
+from anymask.data_engine.turns.folder import StoppedError
 from anymask.dataset.index import RecordIndex
 from anymask.errors import RunError
 from anymask.model.object_detector import ObjectDetector
@@ -56,7 +56,7 @@ def make_detector(
 ) -> Detected:
     """Train a detector on the dataset version in `folder` for `model`, and let it propose; killed, it goes on.
 
-    Raises: Stopped when it was told to; DatasetError when there is nothing to learn from, StoreError.
+    Raises: StoppedError when it was told to; DatasetError when there is nothing to learn from, StoreError.
     """
 
     def tell(done: TrainProgress) -> None:
@@ -69,7 +69,7 @@ def make_detector(
         report = train_detector(model, pictures, config.detector, out, hooks=told, on_embedded=hooks.progress)
     except RunError as error:
         if hooks.should_stop():
-            raise Stopped from error
+            raise StoppedError from error
         raise
     deploy_detector(database, blobs, ObjectDetector.load(report.path), report, config.proposals)
     return Detected(

@@ -23,7 +23,7 @@ END = "turn"
 _ASIDE = ".aside"
 
 
-class Stopped(Exception):  # noqa: N818
+class StoppedError(Exception):
     """The work was told to stop before it was done; it goes on another time."""
 
 

@@ -9,7 +9,9 @@ import hashlib
 import tarfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +89,13 @@ def freeze(
     digest = hashlib.sha256()
     pictures, masks, sets = Counter({TRAIN: 0, HELD: 0}), Counter({TRAIN: 0, HELD: 0}), Counter[str]()
     parts = {TRAIN: 1 - held_share, HELD: held_share}
-    tars = {part: tarfile.open(folder / f"{part}.tar", "w", format=tarfile.PAX_FORMAT) for part in parts}  # noqa: SIM115
-    try:
+    with ExitStack() as opened:
+        tars = {
+            part: opened.enter_context(tarfile.open(folder / f"{part}.tar", "w", format=tarfile.PAX_FORMAT))
+            for part in parts
+        }
         for image_id, chosen in by_image.items():
-            image, rles = database.read(lambda session, i=image_id, c=chosen: _read(session, i, c))  # type: ignore[misc]
+            image, rles = database.read(partial(_read, image_id=image_id, chosen=chosen))
             name = label_name(image)
             part = part_of(name, parts, seed)
             digest.update(f"{part} {name} {image.sha256}\n".encode())
@@ -103,9 +108,6 @@ def freeze(
             pictures[part] += 1
             masks[part] += len(rles)
             sets[name.split("/", 1)[0]] += part == TRAIN
-    finally:
-        for tar in tars.values():
-            tar.close()
     if not masks[TRAIN]:
         raise DatasetError(
             "no accepted mask of a finished picture is there to learn from; annotate and finish pictures first"

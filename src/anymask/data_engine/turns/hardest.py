@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -79,7 +80,7 @@ def order_queue(
     sha256 = model_hash(predictor.model)
     found: list[tuple[float, int, str]] = []
     for done, (task_id, image) in enumerate(rows, start=1):
-        key = database.read(lambda session, i=image: find_embedding(session, i.sha256, sha256))  # type: ignore[misc]
+        key = database.read(partial(find_embedding, image_sha256=image.sha256, model_sha256=sha256))
         if key is None:
             predictor.set_image(blobs.read(image.pixels_key))
         else:

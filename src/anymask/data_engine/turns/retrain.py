@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from anymask.data_engine.turns.config import EngineConfig, StageConfig
-from anymask.data_engine.turns.folder import Stopped
+from anymask.data_engine.turns.folder import StoppedError
 from anymask.dataset.index import RecordIndex
 from anymask.errors import ConfigError, RunError
 from anymask.runs import RunFolder
@@ -54,8 +54,8 @@ Progress = Callable[[int, int], None]
 def train(task: TrainTask, config: EngineConfig, progress: Progress, should_stop: Callable[[], bool]) -> Path:
     """The file of the trained weights.
 
-    Raises: Stopped when it was told to; RunError when training fails, with the last line it wrote; ConfigError for data
-    to mix with that have a set of the same name.
+    Raises: StoppedError when it was told to; RunError when training fails, with the last line it wrote; ConfigError for
+    data to mix with that have a set of the same name.
     """
     command = train_command(task, config)
     with _own_lock(task.folder / LOCK) as lock, (task.folder / LOG).open("a") as log:
@@ -139,7 +139,7 @@ def _run(
 ) -> int:
     """The exit code.
 
-    Raises: Stopped.
+    Raises: StoppedError.
     """
     with subprocess.Popen(
         command,
@@ -154,7 +154,7 @@ def _run(
                 if should_stop():
                     process.terminate()
                     process.wait()
-                    raise Stopped
+                    raise StoppedError
                 _tell(RunFolder(folder / RUN), progress)
                 time.sleep(_LOOK_S)
         finally:

@@ -30,7 +30,7 @@ const [STEP_PX, LONG_STEP_PX] = [4, 40];
 function accept(editor: Editor): void {
   const { state } = editor.getSnapshot();
   if (state.polygon.length > 0) editor.act("Polygon", (now, stamp) => closePolygon(now, true, stamp));
-  else editor.keepObject();
+  else void editor.keepObject();
 }
 
 /** The innermost of what is going on dropped: polygon, object, selection. */

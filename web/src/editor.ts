@@ -55,6 +55,7 @@ export class Editor {
   private asked: Prompt | null = null;
   /** The prompt whose answer is to be kept as soon as it is there. */
   private keptAhead: Prompt | null = null;
+  private readonly onKept: (() => void)[] = [];
   private trouble = "";
   private activity = new Activity(15_000);
   private saving: Promise<void> = Promise.resolve();
@@ -133,11 +134,21 @@ export class Editor {
     this.save(before);
   }
 
-  /** The object in progress is kept, once the model has answered: a fast hand need not wait. */
-  keepObject(): void {
+  /**
+   * The object in progress is kept, once the model has answered: a fast hand need not wait. Resolves when it is kept, or
+   * will not be; at once where nothing answers yet.
+   */
+  keepObject(): Promise<void> {
     const { answer, work } = this.state;
-    if (answer === null && !isDraftEmpty(work.draft)) this.keptAhead = work.draft.prompt;
-    else this.act("Keep object", acceptDraft);
+    if (answer !== null || isDraftEmpty(work.draft)) {
+      this.act("Keep object", acceptDraft);
+      return Promise.resolve();
+    }
+    this.keptAhead = work.draft.prompt;
+    if (this.decoder === null) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.onKept.push(resolve);
+    });
   }
 
   undo(): void {
@@ -255,6 +266,7 @@ export class Editor {
   private askAgain(): void {
     const { decoder } = this;
     const { draft } = this.state.work;
+    if (this.keptAhead !== draft.prompt) this.endKeeping();
     if (isDraftEmpty(draft) || this.state.answer !== null || decoder === null) {
       this.asked = null;
       return;
@@ -266,15 +278,21 @@ export class Editor {
         if (this.asked === draft.prompt) this.asked = null;
         this.trouble = "";
         this.see((state) => receiveAnswer(state, draft.prompt, answer));
-        if (this.keptAhead === this.state.work.draft.prompt) this.act("Keep object", acceptDraft);
-        this.keptAhead = null;
+        if (this.keptAhead === draft.prompt) this.act("Keep object", acceptDraft);
         this.notify();
       },
       (error: unknown) => {
         if (this.asked === draft.prompt) this.asked = null;
+        if (this.keptAhead === draft.prompt) this.endKeeping();
         this.fail(error);
       },
     );
+  }
+
+  /** Nothing is to be kept any more: it was, or its draft is another one now, or has no answer. */
+  private endKeeping(): void {
+    this.keptAhead = null;
+    for (const resolve of this.onKept.splice(0)) resolve();
   }
 
   private fail(error: unknown): void {

@@ -142,7 +142,7 @@ export class Workbench {
 
   /** The object in progress is kept, everything is sent, and the task ends. */
   async finish(): Promise<void> {
-    this.editor.keepObject();
+    await this.editor.keepObject();
     await this.end(async (task, token) =>
       take(server.POST("/api/v1/tasks/{task_id}/finish", { params: { path: { task_id: task } }, body: { token } })),
     );

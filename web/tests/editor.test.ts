@@ -107,6 +107,34 @@ test("a second click carries the logits of the picked mask, and after undo the f
   expect(backend.asked).toHaveLength(2);
 });
 
+test("an object kept before its answer is kept with it, also when an older answer comes between", async () => {
+  const { editor, log } = await open();
+  editor.setDecoder(new Decoder(squares(), MODEL, null, () => undefined));
+  press(editor, [0, 0]);
+  press(editor, [2, 2]);
+  const kept = editor.keepObject();
+  expect(editor.getSnapshot().state.work.masks).toHaveLength(0);
+  await kept;
+  expect(editor.getSnapshot().state.work.masks.map((mask) => mask.provenance.prompts.at(-1)?.clicks.length)).toEqual([2]);
+  await editor.saved;
+  expect(await kindsIn(log)).toEqual(["create"]);
+});
+
+test("keeping ends without a mask when there is no answer, and when the person goes on", async () => {
+  const { editor } = await open();
+  const broken: Backend = { ...squares(), decode: () => Promise.reject(new Error("out of memory")) };
+  editor.setDecoder(new Decoder(broken, MODEL, null, () => undefined));
+  press(editor, [0, 0]);
+  await editor.keepObject();
+  expect(editor.getSnapshot().trouble).toBe("out of memory");
+  expect(editor.getSnapshot().state.work.masks).toHaveLength(0);
+  press(editor, [1, 1]);
+  const kept = editor.keepObject();
+  runCommand(editor, "prompt.cancel");
+  await kept;
+  expect(editor.getSnapshot().state.work.masks).toHaveLength(0);
+});
+
 test("a draft is there again after the browser was killed", async () => {
   const { editor } = await open({}, "killed");
   press(editor, [1, 1]);

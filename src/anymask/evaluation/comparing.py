@@ -138,7 +138,7 @@ def _points(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
 
 def _edges(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
     # A column may be headed by more than its name, which its file has.
-    files = [replace(run, column=run.report["facts"]["files"][run.column]) for run in (a, b)]
+    files = [replace(run, column=run.report["facts"].get("files", {}).get(run.column, run.column)) for run in (a, b)]
     first, second = _paired(*(run.rows(edges_from_plain) for run in files))
     values = score_differences([row.counts for row in first], [row.counts for row in second], config)
     return [Delta(measure=EDGE_MEASURES[name], set_name="", value=value) for name, value in values.items()]

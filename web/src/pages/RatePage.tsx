@@ -78,11 +78,9 @@ export function RatePage({ projectId }: { projectId: number }): ReactNode {
   }, []);
   const bring = useCallback(
     (ask: () => Promise<Standing>): void => {
-      insist(ask, setError)
-        .then(async (next) => {
-          await open(next);
-          setError("");
-        })
+      // The picture, too: the same key sent again is the same rating.
+      insist(async () => { await open(await ask()); }, setError)
+        .then(() => { setError(""); })
         .catch((reason: unknown) => { setError(messageOf(reason)); })
         .finally(() => { setBusy(false); });
     },

@@ -94,7 +94,9 @@ def collect(place: Workplace, name: str | None, out: Path | None) -> tuple[Pairs
     with place.opened() as (opened, blobs):
         project_id = opened.read(lambda session: correction.find(session, name).id)
         pairs, work = opened.read(lambda session: correction.collect(session, project_id))
-        if out is not None and work.finished:
+        if out is not None and not work.finished:
+            console.warn(f"no picture is finished yet, so nothing was written to {out}; finish one in the tool")
+        elif out is not None:
             notes = ("Automatic masks, looked at and put right by people (`anymask dataset study correct`).",)
             write_dataset(out, correction.corrected(opened, blobs, project_id), WriteConfig(name=out.name), notes=notes)
     return pairs, {"work": to_plain(work)}

@@ -4,14 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from anymask.data_engine import deployment
 from anymask.data_engine.loop import Engine, Plan, TurnHooks, new_masks, take_turn
 from anymask.data_engine.promote import GateConfig
 from anymask.data_engine.store import Database
-from anymask.data_engine.tables import TurnRow
+from anymask.data_engine.tables import MaskRow, TurnRow
 from anymask.data_engine.turns.config import StageConfig, StageTarget
-from anymask.errors import NotThereError, RunError
+from anymask.errors import DatasetError, NotThereError, RunError
 from anymask.model.sam import Sam
 from anymask.model.weights import load, model_hash
 from tests.data_engine.turns.labelled_world import add_labelled, make_engine
@@ -110,3 +111,15 @@ def test_told_to_stop_a_turn_goes_on_another_time(engine: Engine) -> None:
     assert engine.turns.finished() == []
     assert take_turn(engine) is not None
     assert len(engine.database.read(deployment.list_deployments)) == 1
+
+
+def test_a_turn_with_nothing_to_learn_from_is_not_begun_and_goes_when_there_is_something(engine: Engine) -> None:
+    broken = replace(engine.config, assisted=StageConfig(recipe="no_such_recipe", steps=1))
+    stopped_later = Engine(engine.folder, broken, engine.database, engine.blobs, engine.cache)
+    engine.database.write(lambda session: session.execute(update(MaskRow).values(state="rejected")))
+    with pytest.raises(DatasetError, match="annotate and finish pictures first"):
+        take_turn(stopped_later)
+    engine.database.write(lambda session: session.execute(update(MaskRow).values(state="accepted")))
+    with pytest.raises(RunError, match="no_such_recipe"):
+        take_turn(stopped_later)
+    assert len(engine.turns.begin().read("plan", Plan).masks) == 12

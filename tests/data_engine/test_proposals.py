@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from anymask.data_engine import journal, pictures, projects, statistics
+from anymask.data_engine import deployment, journal, pictures, projects, statistics
 from anymask.data_engine.jobs import get_job, list_jobs
 from anymask.data_engine.mask_rows import ACCEPTED, MODEL, PROPOSED, REJECTED, to_rle
 from anymask.data_engine.model_shelf import ModelShelf
 from anymask.data_engine.proposals import Proposer
-from anymask.data_engine.semi_automatic import find_detector
+from anymask.data_engine.semi_automatic import deploy_detector, find_detector
 from anymask.data_engine.tables import EmbeddingRow, ImageRow, JobRow, ProjectRow
 from anymask.data_engine.worker import Worker
 from anymask.errors import LeaseLostError
@@ -24,7 +24,7 @@ from anymask.predict.predictor import Predictor
 from anymask.server.mask_schemas import Mask
 from anymask.server.views import mask_of
 from tests.cli.small_model import write_small_model
-from tests.data_engine.detectors import ANY, SemiAutomatic
+from tests.data_engine.detectors import ANY, Numbers, SemiAutomatic, detector_of
 from tests.data_engine.world import World, checked
 
 
@@ -100,6 +100,7 @@ def test_the_embedding_that_is_there_is_read_and_a_lost_one_is_made_again(
     stage: SemiAutomatic, image: ImageRow
 ) -> None:
     world, before = stage.world, [row.counts for row in stage.masks(image)]
+    world.database.write(lambda session: session.execute(delete(JobRow)))
     stage.deploy(0)
     world.database.write(lambda session: session.execute(delete(EmbeddingRow)))
     assert stage.work() == 1
@@ -190,6 +191,23 @@ def test_a_project_that_left_the_stage_and_an_older_detector_propose_nothing(sta
     leave = update(ProjectRow).where(ProjectRow.id == stage.project.id).values(settings={"stage": "assisted"})
     stage.world.database.write(lambda session: session.execute(leave))
     stage.work()
+    assert stage.masks(image) == []
+
+
+def test_the_detector_of_an_earlier_model_proposes_nothing_once_the_current_model_has_its_own(
+    stage: SemiAutomatic, tmp_path: Path
+) -> None:
+    world, image = stage.world, stage.add_picture()
+    stage.deploy(0)
+    held = stage.take()
+    assert held is not None
+    newer = Predictor(load(write_small_model(tmp_path / "newer.safetensors", is_sure=False)))
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / f"decoder-{newer.model_sha256()}.onnx").write_bytes(b"made before")
+    deployment.deploy(world.database, world.blobs, newer.model, "newer", cache)
+    deploy_detector(world.database, world.blobs, detector_of(newer), Numbers(), ANY)
+    stage.proposer(held)
     assert stage.masks(image) == []
 
 

@@ -112,6 +112,23 @@ def test_a_job_without_progress_is_given_up_and_set_aside_after_three_tries(worl
     assert len(told) == 3
 
 
+def test_a_hung_worker_is_told_of_also_when_the_database_is_away(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(world, "a")
+    told: list[str] = []
+    given_up = threading.Event()
+
+    def away(*_: object, **__: object) -> None:
+        raise StoreError("the database is away")
+
+    def on_hung(reason: str) -> None:
+        told.append(reason)
+        given_up.set()
+
+    monkeypatch.setattr("anymask.data_engine.worker.jobs.fail", away)
+    Worker(world.database, {"embed": lambda _: str(given_up.wait(60))}, hung_s=0.3, on_hung=on_hung).run_once()
+    assert len(told) == 1
+
+
 def test_a_job_that_reports_progress_may_take_as_long_as_it_needs(world: World) -> None:
     job, told = add(world, "a"), []
 

@@ -30,7 +30,7 @@ from anymask.data_engine.turns.alone import Generated, make_masks
 from anymask.data_engine.turns.config import AUTOMATIC, SEMI_AUTOMATIC, EngineConfig
 from anymask.data_engine.turns.detecting import Detected, make_detector
 from anymask.data_engine.turns.folder import END, StoppedError, TurnFolder, TurnFolders
-from anymask.data_engine.turns.freeze import DatasetVersion, MaskChoice, choose_masks, freeze
+from anymask.data_engine.turns.freeze import DatasetVersion, MaskChoice, choose_masks, freeze, refuse_nothing
 from anymask.data_engine.turns.hardest import QueueOrder, order_queue
 from anymask.data_engine.turns.retrain import TrainTask, train
 from anymask.data_engine.turns.score import ALSO, BENCHMARK, HELD, ModelScores, score, summarise
@@ -225,16 +225,23 @@ def _take(engine: Engine, turn: TurnFolder, hooks: TurnHooks) -> TurnReport:
 
 def _choose(engine: Engine, turn: TurnFolder) -> Plan:
     """Which masks, in which stage, from which model."""
+    model_sha256 = engine.current_model()
     masks = engine.database.read(lambda session: choose_masks(session, engine.project_id))
+    stage = engine.database.read(lambda session: stages.stage_of(session, engine.project_id))
     finished = engine.turns.finished()
     if engine.config.learn_from == "new" and finished:
         before = {(one.mask, one.version) for old in finished for one in old.read("plan", Plan).masks}
-        masks = [one for one in masks if (one.mask, one.version) not in before]
+        # In the last stage nobody annotates: the turn goes on with what was there.
+        fresh = [one for one in masks if (one.mask, one.version) not in before]
+        masks = fresh or (masks if stage == AUTOMATIC else [])
+    config = engine.config
+    # Before anything is kept: a turn that was begun would find nothing again when there is something.
+    engine.database.read(lambda session: refuse_nothing(session, masks, config.held_share, config.split_seed))
     return Plan(
         number=turn.number,
         begun_at=engine.database.clock().isoformat(),
-        stage=engine.database.read(lambda session: stages.stage_of(session, engine.project_id)),
-        model_sha256=engine.current_model(),
+        stage=stage,
+        model_sha256=model_sha256,
         masks=tuple(masks),
     )
 
@@ -248,10 +255,9 @@ def _freeze(engine: Engine, turn: TurnFolder, plan: Plan) -> DatasetVersion:
 
 
 def _generate(engine: Engine, turn: TurnFolder, plan: Plan, hooks: TurnHooks) -> Generated:
-    """Masks of pictures that nobody annotated, by the current model alone."""
+    """Masks of pictures that nobody has worked on, by the current model alone."""
     weights = _start_weights(engine, turn, plan)
-    seen = {choice.image for choice in plan.masks}
-    return make_masks(engine.database, engine.blobs, engine.project_id, seen, turn.path, weights, engine.config, hooks)
+    return make_masks(engine.database, engine.blobs, engine.project_id, turn.path, weights, engine.config, hooks)
 
 
 def _retrain(engine: Engine, turn: TurnFolder, plan: Plan, generated: Generated | None, hooks: TurnHooks) -> Candidate:

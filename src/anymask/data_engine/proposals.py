@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from anymask.data_engine import jobs, journal
+from anymask.data_engine import deployment, jobs, journal
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.jobs import HeldJob
 from anymask.data_engine.mask_rows import MODEL, PROPOSED, CheckedMask, Maker, check_mask, make_mask, to_rle
@@ -101,11 +101,20 @@ def propose(
 
 def _still_wanted(session: Session, held: HeldJob) -> DeployedDetector | None:
     """The detector of the job, when it is in use and the project still in this stage."""
-    project = session.get(ProjectRow, held.project_id)
+    project = None if held.project_id is None else session.get(ProjectRow, held.project_id)
     detector = find_detector(session, held.payload["model_sha256"])
-    if project is None or project.settings.get("stage") != STAGE or detector is None:
+    if project is None or detector is None or detector.id != held.payload["detector_id"]:
         return None
-    return detector if detector.id == held.payload["detector_id"] else None
+    return detector if _is_in_use(session, project, detector) else None
+
+
+def _is_in_use(session: Session, project: ProjectRow, detector: DeployedDetector) -> bool:
+    """Whether the project is in this stage, and no newer detector, or one of a newer model, has taken over."""
+    now_served = deployment.current(session)
+    newest = find_detector(session, detector.model_sha256)
+    of_current = None if now_served is None else find_detector(session, now_served.model_sha256)
+    in_use = of_current or newest
+    return project.settings.get("stage") == STAGE and in_use is not None and in_use.id == detector.id
 
 
 def _read(session: Session, image_id: int) -> tuple[ImageRow, list[Rle]]:
@@ -181,7 +190,10 @@ def _replace(
     rows = list(session.scalars(select(MaskRow).where(MaskRow.image_id == image_id, MaskRow.origin == MODEL)))
     outcome = HELD if state == "leased" else _LEFT
     made: list[str] = []
-    if state == "waiting" and all(is_untouched(row) for row in rows):
+    # Looked at again: the stage or the model may have changed while the masks were computed.
+    if held is not None and not _is_in_use(session, session.get_one(ProjectRow, image.project_id), detector):
+        outcome = _LEFT
+    elif state == "waiting" and all(is_untouched(row) for row in rows):
         outcome = "proposed"
         for row in rows:
             session.delete(row)

@@ -82,7 +82,7 @@ def deploy_detector(
     """Make `detector` the one that proposes for its model's embeddings, and ask for proposals in every project of this
     stage.
 
-    Deployed again, an earlier detector is back in use.
+    Deployed again, an earlier detector is back in use; one that is in use is not deployed twice.
 
     Raises: StoreError.
     """
@@ -95,18 +95,21 @@ def deploy_detector(
     facts = {"recall": report.recall, "precision": report.precision, "proposals": to_plain(config)}
 
     def deploy(session: Session) -> DeployedDetector:
-        row = DetectorRow(
-            sha256=sha256,
-            model_sha256=detector.model_sha256,
-            key=key,
-            confidence=report.confidence,
-            facts=facts,
-            deployed_at=now,
-        )
-        session.add(row)
-        session.flush()
-        details = {"detector_sha256": sha256, "model_sha256": detector.model_sha256}
-        journal.write(session, journal.Entry("deploy_detector", now, None, details=details))
+        newest = select(DetectorRow).where(DetectorRow.model_sha256 == detector.model_sha256)
+        row = session.scalar(newest.order_by(DetectorRow.id.desc()).limit(1))
+        if row is None or (row.sha256, row.confidence, row.facts) != (sha256, report.confidence, facts):
+            row = DetectorRow(
+                sha256=sha256,
+                model_sha256=detector.model_sha256,
+                key=key,
+                confidence=report.confidence,
+                facts=facts,
+                deployed_at=now,
+            )
+            session.add(row)
+            session.flush()
+            details = {"detector_sha256": sha256, "model_sha256": detector.model_sha256}
+            journal.write(session, journal.Entry("deploy_detector", now, None, details=details))
         for project in session.scalars(select(ProjectRow)):
             if project.settings.get("stage") == STAGE:
                 ask_all_proposals(session, project.id, now=now, model_sha256=detector.model_sha256)

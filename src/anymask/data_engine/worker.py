@@ -112,6 +112,10 @@ class Worker:
 
     def _give_up(self, held: HeldJob) -> None:
         reason = f"no progress in {self.hung_s:g} s, so its worker was ended; look at the picture, or raise --job-limit"
-        self._fail(held, reason, for_good=False)
-        if self.on_hung is not None:
-            self.on_hung(f"job {held.id}: {reason}")
+        try:
+            self._fail(held, reason, for_good=False)
+        except StoreError as error:
+            _LOG.warning("job %d could not be given up, its lease will end: %s", held.id, error)
+        finally:
+            if self.on_hung is not None:
+                self.on_hung(f"job {held.id}: {reason}")

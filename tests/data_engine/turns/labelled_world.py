@@ -38,7 +38,9 @@ def draw(seed: int) -> tuple[bytes, list[tuple[int, int, int, int]]]:
     return file.getvalue(), boxes
 
 
-def add_labelled(world: World, seed: int, *, done: bool = True, stage: str = "assisted") -> ImageRow:
+def add_labelled(
+    world: World, seed: int, *, done: bool = True, masked: bool = True, stage: str = "assisted"
+) -> ImageRow:
     """The picture of `seed` as `shapes/SEED.webp`, its masks accepted, its task done."""
     data, boxes = draw(seed)
     kept = pictures.keep_picture(world.blobs, data)
@@ -49,7 +51,7 @@ def add_labelled(world: World, seed: int, *, done: bool = True, stage: str = "as
     def fill(session: Any) -> None:
         row = session.get_one(ImageRow, image.id)
         maker = Maker(origin=PERSON, person_id=world.ann.id, stage=stage)
-        for box in boxes:
+        for box in boxes if masked else ():
             mask = check_mask(rectangle(*box, (SIDE, SIDE)), (SIDE, SIDE), provenance=provenance(active_ms=9000))
             make_mask(session, row, str(uuid.UUID(int=hash((seed, box)) % 2**128)), mask, maker, world.clock())
         if done:

@@ -18,43 +18,43 @@ CONFIG = EngineConfig(
     store="s",
     project="cups",
     held_share=0.3,
-    generate=AutomaticConfig(preset="default", points_per_side=8, pictures=3),
+    generate=AutomaticConfig(preset="default", points_per_side=8, pictures=5),
 )
 
 
 def test_pictures_that_nobody_annotated_or_held_back_get_masks(world: World, small_model: Path, tmp_path: Path) -> None:
-    images = [add_labelled(world, seed, done=False) for seed in range(8)]
-    seen = {images[0].id}
-    made = make_masks(world.database, world.blobs, world.project.id, seen, tmp_path, small_model, CONFIG, TurnHooks())
+    add_labelled(world, 0)
+    add_labelled(world, 12, done=False)
+    for seed in range(1, 12):
+        add_labelled(world, seed, done=False, masked=False)
+    made = make_masks(world.database, world.blobs, world.project.id, tmp_path, small_model, CONFIG, TurnHooks())
     with tarfile.open(tmp_path / "pictures.tar") as tar:
         names = [member.name.removesuffix(".webp") for member in tar]
-    assert len(names) == made.pictures == 3
-    assert "shapes/000" not in names
-    assert all(part_of(name, {"train": 0.7, "held": 0.3}, 0) == "train" for name in names)
+    assert len(names) == made.pictures == 5
+    assert not {"shapes/000", "shapes/012"} & set(names)
+    assert all(part_of(name, {"train": 0.7, "held": 0.3}, CONFIG.split_seed) == "train" for name in names)
     records = RecordIndex(sorted((tmp_path / "generated").glob("sa_*.tar")))
-    assert len(records) == 3
+    assert len(records) == 5
     assert made.masks > 0
-    assert made.masks_a_picture == made.masks / 3
-    again = make_masks(world.database, world.blobs, world.project.id, seen, tmp_path, small_model, CONFIG, TurnHooks())
+    assert made.masks_a_picture == made.masks / 5
+    again = make_masks(world.database, world.blobs, world.project.id, tmp_path, small_model, CONFIG, TurnHooks())
     assert again == made
 
 
 def test_where_every_picture_was_annotated_there_is_nothing_to_make(
     world: World, small_model: Path, tmp_path: Path
 ) -> None:
-    image = add_labelled(world, 0)
-    made = make_masks(
-        world.database, world.blobs, world.project.id, {image.id}, tmp_path, small_model, CONFIG, TurnHooks()
-    )
+    add_labelled(world, 0)
+    made = make_masks(world.database, world.blobs, world.project.id, tmp_path, small_model, CONFIG, TurnHooks())
     assert (made.pictures, made.masks) == (0, 0)
 
 
 def test_told_to_stop_it_goes_on_another_time(world: World, small_model: Path, tmp_path: Path) -> None:
     for seed in range(4):
-        add_labelled(world, seed, done=False)
+        add_labelled(world, seed, done=False, masked=False)
     config = replace(CONFIG, held_share=0.01)
     hooks = TurnHooks(should_stop=lambda: True)
     with pytest.raises(StoppedError):
-        make_masks(world.database, world.blobs, world.project.id, set(), tmp_path, small_model, config, hooks)
-    made = make_masks(world.database, world.blobs, world.project.id, set(), tmp_path, small_model, config, TurnHooks())
-    assert made.pictures == 3
+        make_masks(world.database, world.blobs, world.project.id, tmp_path, small_model, config, hooks)
+    made = make_masks(world.database, world.blobs, world.project.id, tmp_path, small_model, config, TurnHooks())
+    assert made.pictures == 4

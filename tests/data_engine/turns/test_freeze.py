@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anymask.data_engine.tables import MaskRow
-from anymask.data_engine.turns.freeze import DatasetVersion, choose_masks, freeze
+from anymask.data_engine.turns.freeze import DatasetVersion, choose_masks, freeze, refuse_nothing
 from anymask.dataset.choose import part_of
 from anymask.dataset.index import RecordIndex
 from anymask.errors import DatasetError
@@ -62,13 +62,16 @@ def test_what_people_change_after_the_choice_is_not_in_it(world: World, tmp_path
     assert len(world.database.read(lambda session: choose_masks(session, world.project.id))) == len(choices) - 1
 
 
-def test_proposed_and_rejected_masks_teach_nothing(world: World, tmp_path: Path) -> None:
+def test_proposed_masks_teach_nothing_and_those_held_back_do_not_either(world: World) -> None:
     add_labelled(world, 0)
 
     def propose(session: object) -> None:
         for row in session.query(MaskRow):
             row.state = "proposed"
 
-    world.database.write(propose)
+    chosen = world.database.read(lambda session: choose_masks(session, world.project.id))
+    world.database.read(lambda session: refuse_nothing(session, chosen, 0.001, 0))
     with pytest.raises(DatasetError, match="annotate and finish pictures first"):
-        frozen(world, tmp_path / "v")
+        world.database.read(lambda session: refuse_nothing(session, chosen, 0.999, 0))
+    world.database.write(propose)
+    assert world.database.read(lambda session: choose_masks(session, world.project.id)) == []

@@ -73,7 +73,7 @@ def init(
 
     The engine works on the server's own database and store; the server may run or not. The folder gets `engine.json`:
     recipe and steps of each stage, when a stage ends, the gate, what is scored, how the queue is ordered. Change it as
-    you like; a turn that was begun goes on as it was planned.
+    you like; a turn that was begun keeps the masks, the stage and the model that it was planned with.
 
     **Examples**
 
@@ -85,9 +85,10 @@ def init(
     ```
     """
     from anymask.cli.serving import Place, check_installed, make_workspace
-    from anymask.data_engine.turns.config import write_config
+    from anymask.data_engine.turns.config import refuse_existing, write_config
 
     check_installed()
+    refuse_existing(folder)
     home = make_workspace(workspace.expanduser() if workspace is not None else folder / "server")
     url = database or os.environ.get(DATABASE) or f"sqlite:///{home / 'anymask.db'}"
     place = Place(database_url=url, store_url=store or str(home / "store"), workspace=home, model=model, device="cpu")

@@ -41,10 +41,15 @@ def without_password(url: str) -> str:
 
     >>> without_password("postgresql://masks:secret@db/masks"), without_password("sqlite:///a.db")
     ('postgresql://masks@db/masks', 'sqlite:///a.db')
+    >>> without_password("postgresql://db/masks?user=masks&password=secret")
+    'postgresql://db/masks?user=masks'
     """
-    kind, found, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    return f"{kind}{found}{user.partition(':')[0]}{at}{host}"
+    from sqlalchemy import URL, make_url
+
+    parsed = make_url(url)
+    query = {name: value for name, value in parsed.query.items() if name != "password"}
+    bare = URL.create(parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, query)
+    return bare.render_as_string(hide_password=False)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +15,10 @@ from anymask.data_engine.automatic import CrewConfig, GenerateHooks, generate
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.exports import label_name, put_member
 from anymask.data_engine.generation.config import GenerateConfig
+from anymask.data_engine.mask_rows import ACCEPTED
+from anymask.data_engine.queue import ANNOTATE
 from anymask.data_engine.store import Database
-from anymask.data_engine.tables import ImageRow
+from anymask.data_engine.tables import ImageRow, MaskRow, TaskRow
 from anymask.data_engine.turns.config import EngineConfig
 from anymask.data_engine.turns.folder import StoppedError
 from anymask.dataset.choose import part_of, sample_names
@@ -53,19 +55,18 @@ def make_masks(
     database: Database,
     blobs: Blobs,
     project_id: int,
-    seen: Collection[int],
     folder: Path,
     weights: Path,
     config: EngineConfig,
     hooks: Hooks,
 ) -> Generated:
-    """A dataset in `folder`/generated; pictures `seen` by people and those that are held back are not in it.
+    """A dataset in `folder`/generated; pictures that people have worked on, and those held back, are not in it.
 
     Raises: StoppedError when it was told to; RunError, DatasetError as `generate`.
     """
     pictures = folder / PICTURES
     if not pictures.exists():
-        rows = database.read(lambda session: _unseen(session, project_id, seen, config))
+        rows = database.read(lambda session: _unseen(session, project_id, config))
         _pack(blobs, rows, pictures)
     with tarfile.open(pictures) as tar:
         if not tar.getmembers():
@@ -92,13 +93,16 @@ def make_masks(
     )
 
 
-def _unseen(session: Session, project_id: int, seen: Collection[int], config: EngineConfig) -> list[ImageRow]:
-    query = select(ImageRow).where(ImageRow.project_id == project_id, ImageRow.review != "reject")
+def _unseen(session: Session, project_id: int, config: EngineConfig) -> list[ImageRow]:
+    waiting = (TaskRow.image_id == ImageRow.id) & (TaskRow.kind == ANNOTATE) & (TaskRow.state == "waiting")
+    worked_on = select(MaskRow.image_id).where(MaskRow.state == ACCEPTED, MaskRow.deleted.is_(False))
+    query = select(ImageRow).join(TaskRow, waiting).where(ImageRow.project_id == project_id)
+    query = query.where(ImageRow.review != "reject", ImageRow.id.not_in(worked_on))
     parts = {"train": 1 - config.held_share, "held": config.held_share}
     rows = {
         label_name(row): row
         for row in session.scalars(query.order_by(ImageRow.file_name))
-        if row.id not in seen and part_of(label_name(row), parts, config.split_seed) == "train"
+        if part_of(label_name(row), parts, config.split_seed) == "train"
     }
     chosen = sample_names(rows, config.generate.pictures, config.split_seed) if rows else set()
     return [row for name, row in rows.items() if name in chosen]

@@ -191,13 +191,18 @@ def read_config(folder: Path) -> EngineConfig:
     return from_plain(EngineConfig, plain)
 
 
+def refuse_existing(folder: Path) -> None:
+    """Raises RunError when there is an engine in `folder`."""
+    if (folder / CONFIG).exists():
+        raise RunError(f"{folder} holds an engine already; change its {CONFIG}, or name a new folder")
+
+
 def write_config(folder: Path, config: EngineConfig) -> None:
     """Begin an engine in `folder`.
 
     Raises: RunError when there is one already, or the folder cannot be made.
     """
-    if (folder / CONFIG).exists():
-        raise RunError(f"{folder} holds an engine already; change its {CONFIG}, or name a new folder")
+    refuse_existing(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / CONFIG, json.dumps(to_plain(config), indent=1).encode())

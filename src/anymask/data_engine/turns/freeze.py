@@ -69,6 +69,17 @@ def choose_masks(session: Session, project_id: int) -> list[MaskChoice]:
     return [MaskChoice(mask=mask, version=version, image=image) for mask, version, image in rows]
 
 
+def refuse_nothing(session: Session, choices: Iterable[MaskChoice], held_share: float, seed: int) -> None:
+    """Raises DatasetError when none of the masks is on a picture that is learned from."""
+    parts = {TRAIN: 1 - held_share, HELD: held_share}
+    for image_id in dict.fromkeys(choice.image for choice in choices):
+        if part_of(label_name(session.get_one(ImageRow, image_id)), parts, seed) == TRAIN:
+            return
+    raise DatasetError(
+        "no accepted mask of a finished picture is there to learn from; annotate and finish pictures first"
+    )
+
+
 def freeze(
     database: Database,
     blobs: Blobs,
@@ -80,7 +91,7 @@ def freeze(
 ) -> DatasetVersion:
     """Write `train.tar` and `held.tar` of label maps into `folder`; the same choices give the same content.
 
-    Raises: DatasetError when no mask is left to learn from, StoreError.
+    Raises: StoreError.
     """
     folder.mkdir(exist_ok=True)
     by_image: dict[int, list[MaskChoice]] = {}
@@ -108,10 +119,6 @@ def freeze(
             pictures[part] += 1
             masks[part] += len(rles)
             sets[name.split("/", 1)[0]] += part == TRAIN
-    if not masks[TRAIN]:
-        raise DatasetError(
-            "no accepted mask of a finished picture is there to learn from; annotate and finish pictures first"
-        )
     return DatasetVersion(
         content_sha256=digest.hexdigest(),
         pictures=dict(pictures),

@@ -110,8 +110,7 @@ def _waiting(session: Session, project_id: int, most: int) -> list[tuple[int, Im
 
 def _return_skipped(session: Session, project_id: int) -> int:
     where = (TaskRow.project_id == project_id, TaskRow.kind == ANNOTATE, TaskRow.state == "skipped")
-    ids = list(session.scalars(select(TaskRow.id).where(*where)))
-    if ids:
-        session.execute(delete(SkipRow).where(SkipRow.task_id.in_(ids)))
-        session.execute(update(TaskRow).where(TaskRow.id.in_(ids)).values(state="waiting"))
+    # In one statement: a task that somebody opens meanwhile stays theirs.
+    ids = list(session.scalars(update(TaskRow).where(*where).values(state="waiting").returning(TaskRow.id)))
+    session.execute(delete(SkipRow).where(SkipRow.task_id.in_(ids)))
     return len(ids)

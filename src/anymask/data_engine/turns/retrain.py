@@ -28,6 +28,8 @@ RUN, LOG, LOCK = "training", "training.log", "training.lock"
 WEIGHTS = "model.safetensors"
 _LOOK_S = 0.25
 _WAIT_FOR_OLD_S = 120.0
+# Loaded here: between fork and exec, in a process with threads, as little as possible may be done.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 """Linux: the signal that a process gets when the one that began it ends."""
 
@@ -165,8 +167,8 @@ def _run(
 
 def end_with_parent() -> None:
     """Run in a process before its program: it gets SIGTERM when the one that began it ends (on Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _tell(run: RunFolder, progress: Progress) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from anymask.data_engine.mask_rows import ACCEPTED, IMPORT, MODEL
 from anymask.data_engine.projects import get_project
+from anymask.data_engine.queue import ANNOTATE
 from anymask.data_engine.tables import ImageRow, MaskRow, TaskRow
 from anymask.data_engine.turns.config import STAGES, StageTarget
 
@@ -43,17 +44,19 @@ def set_stage(session: Session, project_id: int, stage: str) -> None:
 
 
 def measure(session: Session, project_id: int, stage: str) -> StageNumbers:
-    """The numbers of one stage as they are now."""
+    """The numbers of one stage as they are now, of pictures that are done and not rejected."""
     own = (ImageRow.project_id == project_id, MaskRow.stage == stage, MaskRow.state == ACCEPTED)
+    done = (TaskRow.image_id == ImageRow.id) & (TaskRow.kind == ANNOTATE) & (TaskRow.state == "done")
     query = (
-        select(MaskRow.image_id, MaskRow.origin, MaskRow.active_ms, MaskRow.clicks, MaskRow.changed_by_id)
+        select(MaskRow.image_id, MaskRow.origin, MaskRow.active_ms, MaskRow.clicks)
         .join(ImageRow, ImageRow.id == MaskRow.image_id)
-        .where(*own, MaskRow.deleted.is_(False), MaskRow.origin != IMPORT)
+        .join(TaskRow, done)
+        .where(*own, MaskRow.deleted.is_(False), MaskRow.origin != IMPORT, ImageRow.review != "reject")
     )
     rows = session.execute(query.order_by(MaskRow.image_id, MaskRow.order)).all()
     if not rows:
         return StageNumbers(stage=stage)
-    worked = [(active_ms / 1000, clicks) for _, _, active_ms, clicks, _ in rows if active_ms > 0]
+    worked = [(active_ms / 1000, clicks) for _, _, active_ms, clicks in rows if active_ms > 0]
     pictures = len({image_id for image_id, *_ in rows})
     return StageNumbers(
         stage=stage,
@@ -71,7 +74,7 @@ def count_waiting(session: Session, project_id: int) -> int:
     query = select(func.count()).select_from(TaskRow)
     open_tasks = (
         TaskRow.project_id == project_id,
-        TaskRow.kind == "annotate",
+        TaskRow.kind == ANNOTATE,
         TaskRow.state.in_(("waiting", "leased")),
     )
     return session.scalar(query.where(*open_tasks)) or 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +38,30 @@ class Traffic:
 
     def __init__(self, tool: Tool) -> None:
         self.answers: list[Response] = []
+        self.texts: list[str] = []
+        """Address, headers and body of the first answers, as far as `read` has come."""
         self.shown: int | None = None
         tool.page.on("response", self._keep)
 
     def _keep(self, response: Response) -> None:
         self.answers.append(response)
 
+    def read(self) -> None:
+        """Read what has come, before the page goes: a browser forgets the bodies of a page that is left."""
+        for answer in self.answers[len(self.texts) :]:
+            text = f"{answer.url} {answer.all_headers()}"
+            try:
+                text += answer.body().decode("latin-1")
+            except Error:  # a redirect, or an answer that came from the browser's own cache, has no body
+                assert "/api/" not in answer.url or answer.status != 200 or "image" in answer.headers["content-type"]
+            self.texts.append(text)
+
     def told(self) -> list[str]:
         """Hidden words in any address, header or text."""
-        found = []
-        for answer in self.answers:
-            text = f"{answer.url} {answer.all_headers()}"
-            with suppress(Error):  # a redirect, or an answer that came from the browser's own cache, has no body
-                text += answer.body().decode("latin-1")
-            found += [f"{word} in {answer.url}" for word in HIDDEN if word in text.lower()]
-        return found
+        self.read()
+        assert sum("/rating" in answer.url for answer in self.answers) > 1
+        pairs = zip(self.answers, self.texts, strict=True)
+        return [f"{word} in {answer.url}" for answer, text in pairs for word in HIDDEN if word in text.lower()]
 
 
 def make_workspace(study: Study, workspace: Path) -> None:
@@ -91,6 +99,7 @@ class Rater:
     def wait(self, done: int) -> None:
         expect(self.tool.page.locator("#rate-progress")).to_have_text(f"{done} of {RATINGS} rated")
         expect(self.tool.page.get_by_role("button", name="Rate 5: clear mistakes")).to_be_enabled()
+        self.traffic.read()
 
     def mask_id(self) -> int:
         """The mask that is shown, as the server named it last."""

@@ -17,6 +17,7 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.serve import DATABASE as DATABASE_VARIABLE
+from anymask.errors import NotThereError
 
 if TYPE_CHECKING:
     from anymask.data_engine.blobs import Blobs
@@ -58,14 +59,17 @@ class Workplace:
         return "the database" if "@" in self.database_url else self.database_url.removeprefix("sqlite:///")
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[Database, Blobs]]:
-        """Database, brought up to date, and store.
+    def opened(self, *, made_by: str | None = None) -> Iterator[tuple[Database, Blobs]]:
+        """Database, brought up to date, and store; made where they are not there, unless another command, `made_by`, should have.
 
-        Raises: StoreError, MissingDependencyError without the serve extra.
+        Raises: NotThereError, StoreError, MissingDependencyError without the serve extra.
         """
         from anymask.cli.serving import check_installed, make_workspace
 
         check_installed()
+        file = self.database_url.removeprefix("sqlite:///")
+        if made_by is not None and file != self.database_url and not Path(file).is_file():
+            raise NotThereError(f"there is no database {file}; name the workspace, or begin with: {made_by}")
         home = make_workspace(self.workspace.expanduser())
         from anymask.data_engine.blobs import Blobs
         from anymask.data_engine.migrations.upgrading import upgrade

@@ -40,7 +40,7 @@ function ProjectLinks({ projectId }: { projectId: number }): ReactNode {
           <NavLink href={`${base}/annotate`}>{project.data.kind === "correct" ? "Correct" : "Annotate"}</NavLink>
           {mayAct(person, "reviewer") && <NavLink href={`${base}/review`}>Review</NavLink>}
           <NavLink href={`${base}/statistics`}>Statistics</NavLink>
-      <NavLink href={`${base}/engine`}>Engine</NavLink>
+          <NavLink href={`${base}/engine`}>Engine</NavLink>
         </>
       )}
     </>

@@ -114,9 +114,15 @@ export function RatePage({ projectId }: { projectId: number }): ReactNode {
     });
   };
   useWatching(watch);
+  // Also when all masks are rated, and the last was a slip.
+  useKeys((combo) => {
+    if (combo !== "Backspace" && combo !== "Ctrl+Z") return false;
+    undo();
+    return true;
+  });
   return (
     <main className="rate" aria-label="Rate">
-      {shown !== null && <Rating key={shown.id} shown={shown} isBusy={isBusy} error={error} rate={rate} undo={undo} />}
+      {shown !== null && <Rating key={shown.id} shown={shown} isBusy={isBusy} error={error} rate={rate} />}
       {shown === null && (
         <div className="stage">
           <div className="finished card">
@@ -166,11 +172,10 @@ interface RatingProps {
   readonly isBusy: boolean;
   readonly error: string;
   readonly rate: (score: number) => void;
-  readonly undo: () => void;
 }
 
 /** One mask; the next begins with the same view of it, whole. */
-function Rating({ shown, isBusy, error, rate, undo }: RatingProps): ReactNode {
+function Rating({ shown, isBusy, error, rate }: RatingProps): ReactNode {
   const [view, setView] = useState<View>("fill");
   const [isNear, setNear] = useState(false);
   const [isPromptShown, setPromptShown] = useState(true);
@@ -190,7 +195,6 @@ function Rating({ shown, isBusy, error, rate, undo }: RatingProps): ReactNode {
     else if (next !== null) setView(next);
     else if (combo === "Z") zoom();
     else if (combo === "P") mark();
-    else if (combo === "Backspace" || combo === "Ctrl+Z") undo();
     else return false;
     return true;
   };

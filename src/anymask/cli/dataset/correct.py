@@ -91,7 +91,7 @@ def collect(place: Workplace, name: str | None, out: Path | None) -> tuple[Pairs
     from anymask.dataset.write import WriteConfig, write_dataset
     from anymask.runs import to_plain
 
-    with place.opened() as (opened, blobs):
+    with place.opened(made_by="anymask dataset study correct DATASET") as (opened, blobs):
         project_id = opened.read(lambda session: correction.find(session, name).id)
         pairs, work = opened.read(lambda session: correction.collect(session, project_id))
         if out is not None and not work.finished:

@@ -217,7 +217,7 @@ def report(
 
     found = read_study(study)
     place = Workplace(workspace or study / SERVER, database, None)
-    with place.opened() as (opened, _):
+    with place.opened(made_by=f"anymask evaluate rating serve {study}") as (opened, _):
         row = opened.read(lambda session: find_study(session, found))
         if row is None:
             raise NotThereError(

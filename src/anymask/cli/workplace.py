@@ -60,7 +60,8 @@ class Workplace:
 
     @contextmanager
     def opened(self, *, made_by: str | None = None) -> Iterator[tuple[Database, Blobs]]:
-        """Database, brought up to date, and store; made where they are not there, unless another command, `made_by`, should have.
+        """Database, brought up to date, and store; made where they are not there, unless a command had to do that:
+        `made_by`.
 
         Raises: NotThereError, StoreError, MissingDependencyError without the serve extra.
         """

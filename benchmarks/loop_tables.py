@@ -1,0 +1,82 @@
+"""The tables of docs/experiments/loop.md from an engine's folder.  python -m benchmarks.loop_tables LOOP_DEMO/engine
+
+One of the turns (what people did, from the simulated people's notes, and the gate's decision), one of every model's
+scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from anymask.data_engine.loop import TurnReport
+from anymask.data_engine.simulated_notes import effort
+from anymask.data_engine.turns.folder import END, TurnFolders
+from anymask.data_engine.turns.score import ALSO, ModelScores
+
+MEASURES = ("click", "click_oracle", "box", "clicks_3", "clicks_5", "clicks_9")
+
+
+def main(arguments: list[str]) -> None:
+    """Print both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("engine", type=Path)
+    engine: Path = parser.parse_args(arguments).engine
+    reports = [turn.read(END, TurnReport) for turn in TurnFolders(engine).finished()]
+    print(turns_table(engine, reports), models_table(reports), sep="\n\n")
+
+
+def turns_table(engine: Path, reports: list[TurnReport]) -> str:
+    """A row a turn."""
+    lines = [
+        "| turn | stage | work | clicks a mask | s a mask by hand | s a mask kept | masks a picture | proposals |"
+        " held-out click IoU, 95 % | promoted |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for one in reports:
+        done, verdict = effort(engine, one.number), one.decision.verdicts[0]
+        if done is not None:
+            work = f"{done.pictures} pictures, {done.kept} masks"
+            cells = [f"{done.clicks_a_mask:.1f}", f"{done.seconds_a_mask:.1f}", f"{done.seconds_a_kept_mask:.1f}"]
+            cells += [
+                f"{done.masks_a_picture:.1f}",
+                f"{done.accepted} accepted, {done.fixed} fixed, {done.dropped} dropped",
+            ]
+        elif one.generated is not None:
+            work = f"none; {one.generated.masks} masks alone on {one.generated.pictures} pictures"
+            cells = ["-", "-", "-", f"{one.generated.masks_a_picture:.1f}", "-"]
+        else:
+            work, cells = "-", ["-"] * 5
+        interval = f"{verdict.difference:+.3f} [{verdict.low:+.3f}, {verdict.high:+.3f}]"
+        change = f"{verdict.before:.3f} -> {verdict.after:.3f} ({interval})"
+        row = [str(one.number), one.stage, work, *cells, change, "yes" if one.decision.promote else "no"]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def models_table(reports: list[TurnReport]) -> str:
+    """A row a model and kind of data: the first model, and the candidate of every turn."""
+    names = {reports[0].model_before: "first"} if reports else {}
+    for one in reports:
+        names[one.candidate] = f"turn {one.number}" + ("" if one.decision.promote else " (not promoted)")
+    scores: dict[tuple[bool, str], ModelScores] = {}
+    for one in reports:
+        for each in one.scores:
+            scores.setdefault((each.data == ALSO, each.model_sha256), each)
+    lines = [
+        "| model | scored on | one click | best of three | box | 3 clicks | 5 clicks | 9 clicks | clicks to the IoU |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (_, sha256), each in sorted(scores.items(), key=lambda item: item[0][0]):
+        cells = [f"{each.means[measure]:.3f}" for measure in MEASURES] + [
+            "-" if each.clicks_a_mask is None else f"{each.clicks_a_mask:.2f}"
+        ]
+        lines.append(f"| {names[sha256]} | {each.data} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import platform
 import sys
@@ -24,6 +25,19 @@ from anymask.errors import ConfigError, RunError
 
 T = TypeVar("T")
 Plain = dict[str, Any]
+
+
+def without_nan(value: Any) -> Any:
+    """Plain values with None in the place of NaN and infinities, which JSON has not.
+
+    >>> without_nan({"a": [1.0, float("nan")]})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, dict):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_plain(config: Any) -> Any:

@@ -6,7 +6,6 @@ in the queue. What a person dropped is not proposed again.
 
 from __future__ import annotations
 
-import gzip
 import tempfile
 import uuid
 from datetime import datetime
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from anymask.data_engine import deployment, jobs, journal
 from anymask.data_engine.blobs import Blobs
+from anymask.data_engine.embedding import read_embedding
 from anymask.data_engine.jobs import HeldJob
 from anymask.data_engine.mask_rows import MODEL, PROPOSED, CheckedMask, Maker, check_mask, make_mask, to_rle
 from anymask.data_engine.model_shelf import ModelShelf
@@ -29,7 +29,7 @@ from anymask.errors import NotThereError
 from anymask.masks.rle import to_json
 from anymask.masks.types import Rle
 from anymask.model.object_detector import ObjectDetector
-from anymask.predict.embeddings import EmbeddedImage, check_maps, load_embedding
+from anymask.predict.embeddings import EmbeddedImage
 from anymask.predict.object_boxes import ObjectMasks, find_masks
 from anymask.predict.predictor import Predictor
 
@@ -137,13 +137,8 @@ def _embedding(database: Database, blobs: Blobs, predictor: Predictor, image: Im
     key = database.read(lambda session: find_embedding(session, image.sha256, model_sha256))
     if key is None:
         return predictor.embed(blobs.read(image.pixels_key))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "embedding.safetensors"
-        path.write_bytes(gzip.decompress(blobs.read(key)))
-        embedded = load_embedding(path)
-    embedded.check_model(model_sha256)
+    embedded = read_embedding(blobs, key, predictor.model, model_sha256)
     embedded.check_image(image.sha256)
-    check_maps(embedded, predictor.model)
     return embedded
 
 

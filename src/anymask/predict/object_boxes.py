@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,9 @@ from anymask.masks.overlap import rle_iou_matrix
 from anymask.masks.suppress import nms
 from anymask.masks.types import MaskSet, Rle
 from anymask.model.object_detector import ObjectDetector
-from anymask.predict.batching import group_prompts
 from anymask.predict.embeddings import EmbeddedImage
-from anymask.predict.prediction import Prediction, join_predictions
-from anymask.predict.predictor import Predictor, ReadyImage
+from anymask.predict.prediction import join_predictions
+from anymask.predict.predictor import Predictor, ReadyImage, answer_prompts
 from anymask.prompts.types import Prompt
 
 
@@ -98,7 +97,9 @@ def find_masks(
     boxes = find_boxes(detector, embedded, confidence)
     embedded.check_model(predictor.model_sha256())
     ready = ReadyImage(predictor.model, _on_device(embedded, predictor))
-    masks = join_predictions(_answers(ready, boxes.boxes_xyxy, predictor.prompts_at_once), embedded.frame.original_hw)
+    prompts = (Prompt(box_xyxy=box) for box in boxes.boxes_xyxy)
+    answers = answer_prompts(ready, prompts, predictor.prompts_at_once, multimask=False)
+    masks = join_predictions(answers, embedded.frame.original_hw)
     height, width = masks.size_hw
     good = (masks.area_px > 0) & (masks.area_px < config.max_area_share * height * width)
     good &= (masks.predicted_iou >= config.predicted_iou) & (masks.stability >= config.stability)
@@ -110,17 +111,6 @@ def find_masks(
         rows = rows[overlaps < config.overlap]
     rows = rows[: config.most]
     return ObjectMasks(masks.take(rows), ObjectBoxes(boxes.boxes_xyxy[rows], boxes.scores[rows]))
-
-
-def _answers(ready: ReadyImage, boxes_xyxy: npt.NDArray[np.float32], at_once: int) -> Iterator[Prediction]:
-    """The model's one mask for each box."""
-    for start in range(0, len(boxes_xyxy), at_once):
-        prompts = [Prompt(box_xyxy=box) for box in boxes_xyxy[start : start + at_once]]
-        for group in group_prompts(prompts, ready.frame, ready.model.mask_size, multimask=False):
-            answer = ready.decode(group.prompts, multimask=False)
-            logits, iou = answer.logits.float().cpu().numpy(), answer.iou.float().cpu().numpy()
-            for row, prompt in enumerate(prompts):
-                yield Prediction(prompt=prompt, logits=logits[row], predicted_iou=iou[row], tracer=ready.tracer)
 
 
 def _on_device(embedded: EmbeddedImage, predictor: Predictor) -> EmbeddedImage:

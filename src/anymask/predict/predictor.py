@@ -188,18 +188,7 @@ class Predictor:
 
         Raises: PromptError, UnsupportedPromptError for text, when the prompt's turn comes.
         """
-        ready = self.ready(image)
-        for several in _in_parts(prompts, self.prompts_at_once):
-            answers: dict[int, Prediction] = {}
-            for group in group_prompts(several, ready.frame, self.model.mask_size, multimask):
-                answer = ready.decode(group.prompts, multimask=group.multimask)
-                logits, iou = answer.logits.float().cpu().numpy(), answer.iou.float().cpu().numpy()
-                for row, index in enumerate(group.index):
-                    answers[index] = Prediction(
-                        prompt=several[index], logits=logits[row], predicted_iou=iou[row], tracer=ready.tracer
-                    )
-            for index in range(len(several)):
-                yield answers.pop(index)
+        yield from answer_prompts(self.ready(image), prompts, self.prompts_at_once, multimask)
 
     def predict_masks(
         self, prompts: Iterable[Prompt], *, multimask: bool | None = None, image: int = 0, best: bool = True
@@ -237,6 +226,28 @@ class Predictor:
                 model_sha256=stored.model_sha256,
             )
         )
+
+
+def answer_prompts(
+    ready: ReadyImage, prompts: Iterable[Prompt], at_once: int, multimask: bool | None
+) -> Iterator[Prediction]:
+    """The answers to prompts on an embedded picture, in their order, `at_once` of them decoded together at most.
+
+    `multimask` as for `Predictor.predict`.
+
+    Raises: PromptError, UnsupportedPromptError for text, when the prompt's turn comes.
+    """
+    for several in _in_parts(prompts, at_once):
+        answers: dict[int, Prediction] = {}
+        for group in group_prompts(several, ready.frame, ready.model.mask_size, multimask):
+            answer = ready.decode(group.prompts, multimask=group.multimask)
+            logits, iou = answer.logits.float().cpu().numpy(), answer.iou.float().cpu().numpy()
+            for row, index in enumerate(group.index):
+                answers[index] = Prediction(
+                    prompt=several[index], logits=logits[row], predicted_iou=iou[row], tracer=ready.tracer
+                )
+        for index in range(len(several)):
+            yield answers.pop(index)
 
 
 def _in_parts(values: Iterable[T], size: int) -> Iterator[list[T]]:

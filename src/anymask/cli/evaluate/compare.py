@@ -42,7 +42,7 @@ def compare(
     from anymask.evaluation.comparing import compare_runs, to_page, to_table
     from anymask.evaluation.metrics import BootstrapConfig
     from anymask.figures import as_text
-    from anymask.runs import to_plain, write_atomically
+    from anymask.runs import to_plain, without_nan, write_atomically
 
     config = BootstrapConfig(seed=seed, resamples=resamples or _resamples(first))
     comparison = compare_runs(first, second, config, (column_a, column_b))
@@ -53,7 +53,7 @@ def compare(
         except OSError as error:
             raise RunError(f"{out} cannot be written ({error.strerror}); name another folder") from error
     if json:
-        console.say_json(_without_nan(to_plain(comparison)))
+        console.say_json(without_nan(to_plain(comparison)))
         return
     console.say(f"{comparison.protocol}: {comparison.first} minus {comparison.second}")
     for line in as_text(to_table(comparison)).splitlines():
@@ -71,12 +71,3 @@ def _resamples(folder: Path) -> int:
     except (OSError, ValueError, AttributeError):
         protocol = None  # compare_runs says what is wrong
     return {"instances": 200, "ambiguity": 1000}.get(str(protocol), 10_000)
-
-
-def _without_nan(value: object) -> object:
-    """JSON has no NaN: null where a size or frequency is not there."""
-    if isinstance(value, dict):
-        return {key: _without_nan(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(part) for part in value]
-    return None if isinstance(value, float) and value != value else value

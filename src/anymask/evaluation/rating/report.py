@@ -18,7 +18,7 @@ from anymask.evaluation.rating.guide import HIGHEST, LOWEST, PromptKind, guide
 from anymask.evaluation.rating.statistics import EVERY, PairedTest, Rating, RatingFigures, RatingStatisticsConfig
 from anymask.figures import Heading, Labels, Paragraph, Picture, Series, Table, as_text, bars, html_page
 from anymask.figures.pages import Block
-from anymask.runs import machine, to_plain, versions, write_atomically
+from anymask.runs import machine, to_plain, versions, without_nan, write_atomically
 
 _SCORES = [str(score) for score in range(LOWEST, HIGHEST + 1)]
 
@@ -93,7 +93,7 @@ def to_plain_report(
         "machine": machine(),
         "versions": versions(),
     }
-    return dict(_known(plain))
+    return dict(without_nan(plain))
 
 
 def to_csv(ratings: Sequence[Rating]) -> str:
@@ -126,7 +126,7 @@ def to_html(
     ]
     blocks += [Heading("Raters"), rater_table(figures), Heading("What raters were told")]
     blocks += [Paragraph(text) for text in guide(prompt).split("\n") if text]
-    blocks += [Heading("Configuration"), facts(to_plain(config)), Heading("Study"), facts(_known(study))]
+    blocks += [Heading("Configuration"), facts(to_plain(config)), Heading("Study"), facts(without_nan(study))]
     return html_page("Rating study", blocks)
 
 
@@ -211,12 +211,3 @@ def _shown_test(test: PairedTest) -> list[str]:
         return ["-", "-", "-"]
     t = "-" if math.isnan(test.t) else f"{test.t:.2f}"
     return [t, f"{test.p_two_sided:.2g}", f"{test.p_greater:.2g}"]
-
-
-def _known(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null in their place."""
-    if isinstance(value, dict):
-        return {key: _known(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_known(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

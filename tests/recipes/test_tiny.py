@@ -15,5 +15,5 @@ def test_the_shipped_start_says_that_it_has_not_seen_the_pool() -> None:
 
 
 def test_later_stages_learn_less_than_the_first() -> None:
-    names = ("tiny", "tiny_longer", "tiny_large_views", "tiny_iou")
-    assert [recipe(name).learn for name in names] == ["all", "upper", "upper", "iou"]
+    names = ("tiny", "tiny_longer", "tiny_large_views", "tiny_full_size", "tiny_iou")
+    assert [recipe(name).learn for name in names] == ["all", "upper", "upper", "upper", "iou"]

@@ -13,7 +13,7 @@ from anymask.recipes.distill import distill_tiny
 from anymask.recipes.finetune import finetune_all, finetune_decoder, finetune_lora, finetune_neck
 from anymask.recipes.mae import mae_small, mae_vit_b, mae_vit_h, mae_vit_l
 from anymask.recipes.small import small_vit
-from anymask.recipes.tiny import tiny, tiny_iou, tiny_large_views, tiny_longer, tiny_loop_start
+from anymask.recipes.tiny import tiny, tiny_full_size, tiny_iou, tiny_large_views, tiny_longer, tiny_loop_start
 from anymask.recipes.vit import single_output, vit_b, vit_h, vit_l
 from anymask.training.distill import DistillConfig
 from anymask.training.mae import PretrainConfig
@@ -33,6 +33,7 @@ RECIPES: dict[str, Recipe] = {
     "tiny": Recipe(tiny, "imagenet"),
     "tiny_longer": Recipe(tiny_longer, "tiny"),
     "tiny_large_views": Recipe(tiny_large_views, "tiny"),
+    "tiny_full_size": Recipe(tiny_full_size, "tiny"),
     "tiny_iou": Recipe(tiny_iou, "tiny"),
     "tiny_loop_start": Recipe(tiny_loop_start, "imagenet"),
     "small_vit": Recipe(small_vit, "random"),

@@ -107,6 +107,21 @@ def tiny_large_views(steps: int = 1400) -> TrainConfig:
     )
 
 
+def tiny_full_size(steps: int = 1000) -> TrainConfig:
+    """After `tiny_large_views`: every view as large as those at work.
+
+    Command: anymask train --recipe tiny_full_size --from runs/tiny_large_views/model.safetensors --data 'train-*.tar'
+    --data crowds.tar --out runs/tiny_full_size
+    """
+    base = tiny_large_views(steps)
+    return replace(
+        base,
+        phases=(Phase(until=1.0, size=512, masks=10, mask_loss="normalised", clicks=2),),
+        optimizer=replace(base.optimizer, lr=4e-4, warmup_steps=50),
+        seed=7,
+    )
+
+
 def tiny_loop_start(steps: int = 1600) -> TrainConfig:
     """A short `tiny` that has not seen the pictures on which the data engine's loop and the fine-tuning guide begin,
     nor those of the edge experiment.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from anymask.errors import ConfigError, DatasetError, RunError
 from anymask.evaluation.answering import (
     AnsweringConfig,
+    Boxed,
     answer_all,
     nearest_answers,
     score_from_plain,
@@ -133,3 +135,52 @@ def test_the_nearest_answer_is_of_the_same_category_when_they_are_looked_at() ->
     assert (free.answer, free.iou) == (encode(mask), 1.0)
     nothing = answers.take(np.zeros(0, np.int64))
     assert nearest_answers(truth, nothing, per_category=False)[0].answer is None
+
+
+def test_a_boxs_answer_is_kept_though_another_lies_nearer_to_the_mask() -> None:
+    left, right = np.zeros((8, 8), np.bool_), np.zeros((8, 8), np.bool_)
+    left[:, :4], right[:, 4:] = True, True
+    truth = PictureTruth(
+        rles=(encode(left), encode(right)),
+        area_px=np.array([32.0, 32.0]),
+        categories=np.array([1, 1]),
+        is_crowd=np.array([False, False]),
+    )
+    answers = PictureAnswers(  # each box was answered with the other's mask, and one box is nobody's
+        rles=(encode(right), encode(left), encode(left)),
+        scores=np.ones(3),
+        area_px=np.full(3, 32.0),
+        categories=np.array([1, 1, 1]),
+        boxes_xyxy=np.array([[0, 0, 4, 8], [4, 0, 8, 8], [0, 0, 2, 2]], np.float32),
+    )
+    one, other = nearest_answers(truth, answers, per_category=True)
+    assert (one.answer, one.iou) == (encode(left), 1.0)
+    assert one.boxed == Boxed(box_xyxy=(0, 0, 4, 8), answer=encode(right))
+    assert other.boxed == Boxed(box_xyxy=(4, 0, 8, 8), answer=encode(left))
+    strangers = replace(answers, categories=np.array([2, 1, 1]))
+    assert nearest_answers(truth, strangers, per_category=True)[0].boxed is None
+    assert nearest_answers(truth, strangers, per_category=False)[0].boxed == one.boxed
+    only_far = answers.take(np.array([2]))
+    assert [found.boxed for found in nearest_answers(truth, only_far, per_category=True)] == [None, None]
+    without = replace(answers, boxes_xyxy=None)
+    assert [found.boxed for found in nearest_answers(truth, without, per_category=True)] == [None, None]
+
+
+def test_boxes_survive_as_json_and_rows_of_earlier_versions_are_read(
+    drawn: tuple[AnnotationFile, FileAnswers],
+) -> None:
+    pictures, column = drawn
+    scores = answer_all(CONFIG, pictures, [column]).columns["detector"]
+    same = next(one for row in scores for one in row.nearest if one.boxed is not None)
+    assert same.boxed is not None
+    other = replace(same, boxed=replace(same.boxed, answer=same.truth))
+    assert same.boxed.answer == same.answer != other.boxed.answer
+    score = replace(scores[0], nearest=(same, other, replace(same, answer=None)))
+    plain = json.loads(json.dumps(to_plain_score(score)))
+    assert score_from_plain(plain) == score
+    del plain["image_sha256"]
+    for one in plain["nearest"]:
+        del one["boxed"]
+    earlier = score_from_plain(plain)
+    assert [one.boxed for one in earlier.nearest] == [None] * 3
+    assert [one.iou for one in earlier.nearest] == [one.iou for one in score.nearest]

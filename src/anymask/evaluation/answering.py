@@ -24,15 +24,18 @@ from anymask.evaluation.matching import (
     PictureTruth,
     match_picture,
 )
-from anymask.evaluation.pictures import LabelledPicture, LabelledPictures, draw, truth_hash
+from anymask.evaluation.pictures import LabelledPicture, LabelledPictures, draw, image_hash, truth_hash
 from anymask.evaluation.rows import RowFile
 from anymask.images.load import LoadedImage, load_image
+from anymask.masks.boxes import iou_matrix, rles_to_boxes
 from anymask.masks.overlap import rle_iou_matrix
 from anymask.masks.rle import from_json, to_json
 from anymask.masks.types import Rle
 
 Progress = Callable[[int, int], None]
 """Called with (pictures done, pictures in all)."""
+BOX_FOUND = 0.5
+"""IoU from which a given box counts as one of an annotated mask; our choice."""
 
 
 class Answerer(Protocol):
@@ -54,6 +57,15 @@ class Answerer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Boxed:
+    """The answer to the box that lies nearest to an annotated mask's own."""
+
+    box_xyxy: tuple[float, float, float, float]
+    """The box, original pixels."""
+    answer: Rle
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Nearest:
     """The answer that overlaps an annotated mask most."""
 
@@ -62,6 +74,9 @@ class Nearest:
     answer: Rle | None
     """None when no answer overlaps it at all."""
     iou: float
+    boxed: Boxed | None = None
+    """What was answered to the box nearest to the annotated mask's own, which need not be the answer above; None where
+    answers are of no boxes, or no box lies within IoU `BOX_FOUND`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +92,8 @@ class PictureScore:
     matches: PictureMatches = field(compare=False)
     nearest: tuple[Nearest, ...]
     """For each annotated mask that is no crowd."""
+    image_sha256: str = ""
+    """First 16 digits of the hash of the picture's file; empty in results of earlier versions."""
     model_s: float = field(compare=False)
     """Seconds the column took."""
     scoring_s: float = field(compare=False)
@@ -175,7 +192,8 @@ def score_picture(
 
     Raises: ImageError, DatasetError or MaskError when the picture or an answer is damaged.
     """
-    image = load_image(picture.image_bytes())
+    image_bytes = picture.image_bytes()
+    image = load_image(image_bytes)
     start = perf_counter()
     answers = column.answer(picture, image, truth)
     middle = perf_counter()
@@ -187,6 +205,7 @@ def score_picture(
         answers=len(answers.rles),
         matches=matches.only_hits() if config.for_recall_only else matches,
         nearest=nearest,
+        image_sha256=image_hash(image_bytes),
         model_s=middle - start,
         scoring_s=perf_counter() - middle,
     )
@@ -201,13 +220,36 @@ def nearest_answers(truth: PictureTruth, answers: PictureAnswers, *, per_categor
     ious = rle_iou_matrix(answers.rles, single.rles)
     if per_category:
         ious = np.where(answers.categories[:, None] == single.categories[None], ious, 0.0)
+    boxed = boxed_answers(single, answers, per_category=per_category)
     found = []
     for index, rle in enumerate(single.rles):
         best = int(np.argmax(ious[:, index])) if len(answers.rles) else -1
         iou = float(ious[best, index]) if best >= 0 else 0.0
         answer = answers.rles[best] if iou > 0 else None
-        found.append(Nearest(truth=rle, category=int(single.categories[index]), answer=answer, iou=iou))
+        category = int(single.categories[index])
+        found.append(Nearest(truth=rle, category=category, answer=answer, iou=iou, boxed=boxed[index]))
     return tuple(found)
+
+
+def boxed_answers(truth: PictureTruth, answers: PictureAnswers, *, per_category: bool) -> list[Boxed | None]:
+    """For each annotated mask, what was answered to the box (of its category, when they are looked at) that overlaps
+    its own box most, the first of several alike; None where no box overlaps it by IoU `BOX_FOUND`.
+
+    Two columns that were given the same boxes are so compared box by box, whatever they made of them.
+    """
+    boxes = answers.boxes_xyxy
+    if boxes is None or not len(boxes):
+        return [None] * len(truth.rles)
+    ious = iou_matrix(boxes, rles_to_boxes(truth.rles))
+    if per_category:
+        ious = np.where(answers.categories[:, None] == truth.categories[None], ious, 0.0)
+    found: list[Boxed | None] = []
+    for own in ious.T:
+        best = int(np.argmax(own))
+        x0, y0, x1, y1 = (float(edge) for edge in boxes[best])
+        near = own[best] >= BOX_FOUND
+        found.append(Boxed(box_xyxy=(x0, y0, x1, y1), answer=answers.rles[best]) if near else None)
+    return found
 
 
 def _score(
@@ -249,9 +291,11 @@ def to_plain_score(score: PictureScore) -> dict[str, Any]:
                 "category": one.category,
                 "answer": None if one.answer is None else to_json(one.answer),
                 "iou": one.iou,
+                "boxed": None if one.boxed is None else _boxed_to_plain(one.boxed, one.answer),
             }
             for one in score.nearest
         ],
+        "image_sha256": score.image_sha256,
         "model_s": round(score.model_s, 5),
         "scoring_s": round(score.scoring_s, 5),
     }
@@ -276,6 +320,7 @@ def score_from_plain(plain: dict[str, Any]) -> PictureScore:
             category=one["category"],
             answer=None if one["answer"] is None else from_json(one["answer"]),
             iou=one["iou"],
+            boxed=_boxed_from_plain(one),
         )
         for one in plain["nearest"]
     )
@@ -285,9 +330,24 @@ def score_from_plain(plain: dict[str, Any]) -> PictureScore:
         answers=plain["answers"],
         matches=matches,
         nearest=nearest,
+        image_sha256=plain.get("image_sha256", ""),
         model_s=plain["model_s"],
         scoring_s=plain["scoring_s"],
     )
+
+
+def _boxed_to_plain(boxed: Boxed, nearest: Rle | None) -> dict[str, Any]:
+    """The box, and its answer unless that is the nearest one, as it mostly is."""
+    return {"box_xyxy": list(boxed.box_xyxy), "answer": None if boxed.answer == nearest else to_json(boxed.answer)}
+
+
+def _boxed_from_plain(nearest: dict[str, Any]) -> Boxed | None:
+    plain = nearest.get("boxed")
+    if plain is None:
+        return None
+    x0, y0, x1, y1 = plain["box_xyxy"]
+    own = nearest["answer"] if plain["answer"] is None else plain["answer"]
+    return Boxed(box_xyxy=(x0, y0, x1, y1), answer=from_json(own))
 
 
 def _pack(values: Bools) -> str:

@@ -47,9 +47,16 @@ class Questions:
 
 
 def ask_picture(
-    segmenter: Segmenter, record: Record, targets: TargetConfig, *, clicks: int, first_click: FirstClick = "centre"
+    segmenter: Segmenter,
+    record: Record,
+    targets: TargetConfig,
+    *,
+    clicks: int,
+    first_click: FirstClick = "centre",
+    sha256: str | None = None,
 ) -> PictureResult:
-    """One segmenter's scores on one picture, with up to `clicks` clicks a target.
+    """One segmenter's scores on one picture, with up to `clicks` clicks a target; `sha256` is its `record_hash` where
+    that is known already.
 
     Raises: ImageError or DatasetError for a damaged picture or label map.
     """
@@ -67,7 +74,7 @@ def ask_picture(
         model_s = questions.seconds
     return PictureResult(
         picture=record.name,
-        sha256=record_hash(record),
+        sha256=sha256 or record_hash(record),
         targets=tuple(scored),
         model_s=model_s,
         scoring_s=perf_counter() - start - model_s,

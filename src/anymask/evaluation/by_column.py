@@ -32,6 +32,8 @@ class Task(Generic[P, R]):
     """One picture, and what is already known of it."""
 
     picture: P
+    sha256: str
+    """The hash of its data."""
     known: dict[str, R]
     missing: tuple[str, ...]
     """Names of the columns that have to be computed."""
@@ -93,4 +95,4 @@ def _tasks(
     for picture, sha256 in pictures:
         found = {name: file.get(picture.name, sha256) for name, file in files.items()}
         known = {name: result for name, result in found.items() if result is not None}
-        yield Task(picture, known, tuple(name for name in names if name not in known))
+        yield Task(picture, sha256, known, tuple(name for name in names if name not in known))

@@ -157,7 +157,7 @@ def _proposals(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
 
 def _instances(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
     first, second = _paired(a.rows(score_from_plain), b.rows(score_from_plain))
-    settings = replace(instances.InstancesConfig(), bootstrap=config)
+    settings = instances.InstancesConfig(bootstrap=config)
     values = instances.difference(settings, _frequencies(a), first, second)
     names = instances.measures(_frequencies(a))
     return [Delta(measure=name, set_name="", value=value) for name, value in zip(names, values, strict=True)]
@@ -181,7 +181,7 @@ def _ambiguity(a: _Run, b: _Run, config: BootstrapConfig) -> list[Delta]:
     if settings != other:
         raise ConfigError(f"the two were made with other settings ({settings} and {other}); evaluate both alike")
     first, second = _paired(a.rows(ambiguity.clicks_from_plain), b.rows(ambiguity.clicks_from_plain))
-    asked = replace(ambiguity.AmbiguityConfig(contained_from=settings["contained_from"]), bootstrap=config)
+    asked = ambiguity.AmbiguityConfig(contained_from=settings["contained_from"], bootstrap=config)
     found = ambiguity.differences(first, second, asked)
     return [Delta(measure=measure, set_name=set_name, value=value) for measure, set_name, value in found]
 

@@ -55,4 +55,5 @@ class FileAnswers:
             scores=found.scores,
             area_px=np.array([area(rle) for rle in rles], np.float64),
             categories=found.categories,
+            boxes_xyxy=found.boxes_xyxy,
         )

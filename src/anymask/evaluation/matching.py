@@ -123,6 +123,8 @@ class PictureAnswers:
     """(D,) foreground pixels."""
     categories: Integers
     """(D,) ids; OBJECT where nobody said."""
+    boxes_xyxy: npt.NDArray[np.float32] | None = None
+    """(D, 4) the box that each answers, original pixels; None where no boxes were given or found."""
 
     def take(self, rows: npt.NDArray[np.generic]) -> PictureAnswers:
         """The answers at `rows` (indices or booleans), in that order."""
@@ -132,6 +134,7 @@ class PictureAnswers:
             scores=self.scores[index],
             area_px=self.area_px[index],
             categories=self.categories[index],
+            boxes_xyxy=None if self.boxes_xyxy is None else self.boxes_xyxy[index],
         )
 
 

@@ -215,6 +215,11 @@ def draw(names: Sequence[str], most: int | None) -> set[str]:
     }
 
 
+def image_hash(image_bytes: bytes) -> str:
+    """16 hex digits that change with the picture's file alone."""
+    return hashlib.sha256(image_bytes).hexdigest()[:16]
+
+
 def truth_hash(image_bytes: bytes, truth: PictureTruth) -> str:
     """16 hex digits that change with the picture and with everything annotated in it."""
     digest = hashlib.sha256(image_bytes)

@@ -10,6 +10,9 @@ from typing import Any
 from anymask.evaluation.metrics import Interval
 from anymask.figures import Table
 
+ALL_SETS = "all sets"
+"""The row of everything together, beside the rows of single sets."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:

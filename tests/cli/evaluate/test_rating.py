@@ -122,3 +122,16 @@ def test_a_folder_that_is_no_study_is_told(tmp_path: Path, capsys: Capture) -> N
     assert "anymask evaluate rating make" in capsys.readouterr().err
     assert main(["evaluate", "rating", "make"]) == 2
     assert "--data" in capsys.readouterr().err
+
+
+def test_finished_instances_are_rated_and_what_cannot_be_is_told(tmp_path: Path, capsys: Capture) -> None:
+    data = write_set(tmp_path / "data", 2)
+    assert main(["evaluate", "instances", "--data", str(data), "--out", str(tmp_path / "instances")]) == 0
+    (data / "bars" / "1.webp").write_bytes((data / "bars" / "0.webp").read_bytes())
+    made = [str(data), "--prompt", "instances", "--results", str(tmp_path / "instances"), "--out"]
+    capsys.readouterr()
+    assert main(["evaluate", "rating", "make", *made, str(tmp_path / "study")]) == 0
+    told = capsys.readouterr()
+    assert "2 masks x 2 columns = 4 ratings" in told.out
+    assert "2 not answered by every finished column" in told.err
+    assert read_study(tmp_path / "study").columns == ("tiny", "ground truth")

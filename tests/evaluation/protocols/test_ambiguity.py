@@ -12,7 +12,6 @@ from PIL import Image
 
 from anymask.errors import ConfigError, DatasetError
 from anymask.evaluation.protocols.ambiguity import (
-    ALL_SETS,
     AmbiguityConfig,
     ClickAnswer,
     PictureClicks,
@@ -22,6 +21,7 @@ from anymask.evaluation.protocols.ambiguity import (
     run,
     stand,
 )
+from anymask.evaluation.scores import ALL_SETS
 from anymask.evaluation.segmenter import Answer
 from anymask.evaluation.targets import TargetConfig
 from anymask.prompts.types import Prompt

@@ -65,12 +65,10 @@ def test_pictures_that_are_small_enough_keep_every_pixel(tmp_path: Path) -> None
 def test_the_draw_is_the_same_again_and_each_set_has_its_own(tmp_path: Path) -> None:
     data = write_set(write_set(tmp_path / "data", 12), 12, name="more")
     config = RatingConfig(masks_per_set=7)
-    drawn = draw([data], config)
-    assert drawn == draw([data], config)
-    assert drawn != draw([data], RatingConfig(masks_per_set=7, seed=1))
-    sizes = {
-        name: sum(len(places) for key, places in drawn.items() if key.startswith(name)) for name in ("bars", "more")
-    }
+    drawn = draw([data], config).masks
+    assert drawn == draw([data], config).masks
+    assert drawn != draw([data], RatingConfig(masks_per_set=7, seed=1)).masks
+    sizes = {name: sum(len(masks) for key, masks in drawn.items() if key.startswith(name)) for name in ("bars", "more")}
     assert sizes == {"bars": 7, "more": 7}
     places = [{key.split("/")[1]: value for key, value in drawn.items() if key.startswith(name)} for name in sizes]
     assert places[0] != places[1]

@@ -8,13 +8,13 @@ from scipy import stats
 
 from anymask.errors import ConfigError
 from anymask.evaluation.rating.statistics import (
-    EVERY,
     Rating,
     RatingStatisticsConfig,
     compute,
     mean_ratings,
     paired_t_test,
 )
+from anymask.evaluation.scores import ALL_SETS
 
 QUICK = RatingStatisticsConfig(resamples=500)
 
@@ -135,9 +135,9 @@ def test_each_set_is_told_apart_and_all_together() -> None:
     ratings = [*drawn(1, 10), *(given(t, c, 5, set_name="b") for t in range(4) for c in ("new", "old"))]
     figures = compute(ratings, ["new", "old"], QUICK)
     assert [(one.set_name, one.column, one.masks) for one in figures.means] == [
-        (name, column, masks) for name, masks in (("a", 10), ("b", 4), (EVERY, 14)) for column in ("new", "old")
+        (name, column, masks) for name, masks in (("a", 10), ("b", 4), (ALL_SETS, 14)) for column in ("new", "old")
     ]
-    assert [one.set_name for one in figures.tests] == ["a", "b", EVERY]
+    assert [one.set_name for one in figures.tests] == ["a", "b", ALL_SETS]
     assert figures.tests[1].difference.mean == 0
     assert all(sum(one.shares) == pytest.approx(1) for one in figures.means)
     assert figures.means[2].shares[4] == 1

@@ -80,7 +80,7 @@ def make(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Columns of a finished `anymask evaluate points`, asked no more; may be repeated.",
+            help="Columns of a finished `anymask evaluate points` or `instances`, asked no more; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -99,15 +99,20 @@ def make(
     column's most confident mask is taken; with instances, a model's mask for the box is refined once, as in `anymask
     evaluate instances`. The same command goes on where it was stopped.
 
+    `--results` takes columns that were evaluated before. Those of one `anymask evaluate instances` with a detector's
+    boxes and its own masks are the paper's study: every column, also a model asked now, is rated for the same box.
+
     **Examples**
 
     ```
     anymask evaluate rating make val.tar --baselines felzenszwalb --masks 100 --out study
     anymask evaluate rating make val.tar --prompt instances --model tiny --model vit_b --out boxes
     anymask evaluate rating make val.tar --results anymask_points --out study
+    anymask evaluate rating make val.tar --prompt instances --results anymask_instances --out boxes
     anymask evaluate rating make --suite datasets --model vit_h --adapter ritm=ritm_column.py --device cuda
     ```
     """
+    from anymask.evaluation.rating.finished import read_finished
     from anymask.evaluation.rating.making import make_study
     from anymask.evaluation.rating.study import RatingConfig
 
@@ -123,7 +128,9 @@ def make(
     )
     if adapter and workers > 1:
         raise ConfigError("--adapter runs in this process; leave out --workers")
-    columns: list[Segmenter | FinishedColumn] = [*_finished(results or [], config.prompt)]
+    columns: list[Segmenter | FinishedColumn] = [
+        column for folder in results or [] for column in read_finished(folder, config.prompt)
+    ]
     columns += make_columns(model or ([] if results else ["tiny"]), baselines, device, dtype, adapter or [])
     with console.progress_bar("ask", unit="pictures") as update:
         study = make_study(config, given, columns, out, progress=update, workers=workers)
@@ -131,8 +138,13 @@ def make(
         console.warn(f"{name} of the suite is not there; anymask evaluate datasets {name} says how to get it")
     counted = {name: int(count) for name, count in study.facts["targets_by_set"].items()}
     total = sum(counted.values())
+    left_out = {why: count for why, count in study.facts["left_out"].items() if count}
+    if left_out:
+        console.warn(
+            "annotated masks that cannot be rated: " + "; ".join(f"{n:,} {why}" for why, n in left_out.items())
+        )
     if json:
-        facts = {"study": str(out), "columns": list(study.columns), "masks": counted}
+        facts = {"study": str(out), "columns": list(study.columns), "masks": counted, "left_out": left_out}
         console.say_json({**facts, "ratings": total * len(study.columns)})
         return
     console.say(", ".join(f"{name}: {count:,} masks" for name, count in counted.items()))
@@ -235,9 +247,3 @@ def report(
     for line in to_text(figures, row.items).splitlines():
         console.say(line)
     console.say(f"report -> {folder / 'report.html'}")
-
-
-def _finished(folders: list[Path], prompt: str) -> list[FinishedColumn]:
-    from anymask.evaluation.rating.finished import read_finished
-
-    return [column for folder in folders for column in read_finished(folder, "point" if prompt == "point" else "box")]

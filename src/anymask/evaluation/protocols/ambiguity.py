@@ -31,14 +31,13 @@ from anymask.evaluation.metrics import (
 from anymask.evaluation.protocols.points import choose_pictures
 from anymask.evaluation.results import record_hash
 from anymask.evaluation.rows import RowFile
+from anymask.evaluation.scores import ALL_SETS
 from anymask.evaluation.segmenter import Segmenter
 from anymask.evaluation.targets import TargetConfig, choose_targets
 from anymask.prompts.clicks import most_interior_point
 from anymask.prompts.types import Prompt
 
 Floats = npt.NDArray[np.float64]
-ALL_SETS = "all sets"
-"""The row of all clicks together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -319,7 +318,7 @@ def _outcome(
         click = Prompt(points_xy=np.array([most_interior_point(target.mask)], np.float32))
         answer = segmenter.predict(click, multimask=True)
         found.append(look_at(answer.scores, answer.masks, iou_of_each(answer.masks, target.mask), record.name))
-    row = PictureClicks(picture=record.name, sha256=record_hash(record), answers=tuple(found))
+    row = PictureClicks(picture=record.name, sha256=task.sha256, answers=tuple(found))
     return {segmenter.name: row}
 
 

@@ -91,6 +91,7 @@ class ModelInstances:
             scores=masks.predicted_iou.astype(np.float64) if scores is None else scores[touching],
             area_px=masks.area_px.astype(np.float64),
             categories=categories[touching],
+            boxes_xyxy=boxes[touching],
         )
 
 

@@ -145,12 +145,15 @@ def choose_pictures(data: Sequence[Data], most: int | None) -> set[str]:
     return draw(names, most)
 
 
-def score_picture(segmenter: Segmenter, record: Record, config: PointsConfig) -> PictureResult:
-    """One segmenter's scores on one picture.
+def score_picture(
+    segmenter: Segmenter, record: Record, config: PointsConfig, sha256: str | None = None
+) -> PictureResult:
+    """One segmenter's scores on one picture; `sha256` as in `ask_picture`.
 
     Raises: ImageError or DatasetError for a damaged picture or label map.
     """
-    return ask_picture(segmenter, record, config.targets, clicks=config.clicks[-1], first_click=config.first_click)
+    clicks, first = config.clicks[-1], config.first_click
+    return ask_picture(segmenter, record, config.targets, clicks=clicks, first_click=first, sha256=sha256)
 
 
 _Outcome = dict[str, PictureResult] | str
@@ -160,6 +163,7 @@ _Outcome = dict[str, PictureResult] | str
 def _outcome(shared: tuple[Sequence[Segmenter], PointsConfig], task: Task[Record, PictureResult]) -> _Outcome:
     segmenters, config = shared
     try:
-        return {one.name: score_picture(one, task.picture, config) for one in segmenters if one.name in task.missing}
+        wanted = [one for one in segmenters if one.name in task.missing]
+        return {one.name: score_picture(one, task.picture, config, task.sha256) for one in wanted}
     except (ImageError, DatasetError) as error:
         return str(error)

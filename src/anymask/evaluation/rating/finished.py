@@ -1,99 +1,152 @@
-"""Columns whose masks were made before: those that `anymask evaluate points` left in its folder."""
+"""Columns whose masks were made before: those that `anymask evaluate points` or `instances` left in its folder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from anymask.dataset.pictures import nearest_mask
 from anymask.dataset.record import Record
 from anymask.errors import RunError
+from anymask.evaluation.answering import PictureScore, score_from_plain
+from anymask.evaluation.pictures import image_hash
 from anymask.evaluation.rating.guide import PromptKind
-from anymask.evaluation.results import PictureResult, TargetResult, record_hash, result_from_plain
+from anymask.evaluation.results import PictureResult, record_hash, result_from_plain
 from anymask.evaluation.rows import read_rows
-from anymask.masks.rle import decode, encode
+from anymask.evaluation.targets import Target
+from anymask.masks.boxes import mask_to_box
+from anymask.masks.rle import encode
 from anymask.masks.types import Rle
 
 Place = tuple[int, int]
+"""(map index, label) of an annotated mask in its picture."""
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedAnswer:
+    """What a finished column made of one annotated mask's prompt."""
+
+    mask: Rle
+    box_xyxy: Box | None
+    """The box that it answers, original pixels; None when it answers the click in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedColumn:
-    """One column of a finished evaluation: the most confident mask of its first click, or the single one of its box."""
+    """One column of a finished evaluation. Of clicks the most confident mask of the first one, of boxes the single mask
+    (points) or the refined one (instances)."""
 
     name: str
     fingerprint: str
     """Changes with its masks."""
     prompt: PromptKind
-    _results: dict[str, PictureResult] = field(repr=False)
+    _answers: Callable[[Record, Sequence[Target]], dict[Place, FinishedAnswer]] = field(repr=False)
 
-    @property
-    def takes_points(self) -> bool:
-        """Whether it answered clicks."""
-        return self.prompt == "point" and self._any("clicks")
-
-    @property
-    def takes_boxes(self) -> bool:
-        """Whether it answered boxes."""
-        return self.prompt == "box" and self._any("box")
-
-    def has(self, record: Record, place: Place) -> bool:
-        """Whether it answered for this region of this picture, as the two are now."""
-        return self._target(record, place) is not None
-
-    def masks(self, record: Record, places: Sequence[Place], size_hw: tuple[int, int]) -> list[Rle]:
-        """Its masks for those regions, on the picture at `size_hw`."""
-        found = []
-        for place in places:
-            target = self._target(record, place)
-            assert target is not None, "only regions that it has are drawn"
-            answer = target.clicks if self.prompt == "point" else target.box
-            assert answer is not None, "checked with the region"
-            is_reduced = answer.mask.size_hw != size_hw
-            found.append(encode(nearest_mask(decode(answer.mask), size_hw)) if is_reduced else answer.mask)
-        return found
-
-    def _target(self, record: Record, place: Place) -> TargetResult | None:
-        result = self._results.get(record.name)
-        if result is None or result.sha256 != record_hash(record):
-            return None
-        for target in result.targets:
-            if (target.map_index, target.label) == place:
-                is_there = (target.clicks if self.prompt == "point" else target.box) is not None
-                return target if is_there else None
-        return None
-
-    def _any(self, kind: str) -> bool:
-        return any(getattr(target, kind) is not None for one in self._results.values() for target in one.targets)
+    def answers(self, record: Record, targets: Sequence[Target]) -> dict[Place, FinishedAnswer]:
+        """Its answers for those of the regions that it was asked about; none when the picture has changed since."""
+        return self._answers(record, targets)
 
 
 def read_finished(folder: Path, prompt: PromptKind) -> list[FinishedColumn]:
-    """The columns in the folder of an `anymask evaluate points`, those that answered such prompts.
+    """The columns in the folder of an `anymask evaluate points` or `instances`, those that answered such prompts.
 
     Raises: RunError when it is no such folder, or none of its columns did.
     """
     path = folder / "report.json"
     try:
         report = json.loads(path.read_bytes())
-        if report["protocol"] != "points":
-            raise ValueError(f"it is of {report['protocol']}")
-        if prompt == "point" and report["config"]["first_click"] != "centre":
+        protocol, names = str(report["protocol"]), [str(name) for name in report["columns"]]
+        if protocol not in _READERS:
+            raise ValueError(f"it is of {protocol}")
+        if protocol == "points" and prompt == "point" and report["config"]["first_click"] != "centre":
             raise ValueError("its first clicks are random, raters are shown the middle")
-        names = [str(name) for name in report["columns"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} cannot be used ({error}); give a folder that `anymask evaluate points` made") from error
+        raise RunError(
+            f"{path} cannot be used ({error}); give a folder that `anymask evaluate points` or `instances` made"
+        ) from error
     found = []
     for name in names:
         file = folder / f"{name}.jsonl"
-        rows = {row.picture: row for row in read_rows(file, result_from_plain)}
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-        column = FinishedColumn(name, f"finished {digest}", prompt, rows)
-        if column.takes_points or column.takes_boxes:
-            found.append(column)
+        answers = _READERS[protocol](file, prompt)
+        if answers is not None:
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+            found.append(FinishedColumn(name, f"finished {digest}", prompt, answers))
     if not found:
         what = "clicks" if prompt == "point" else "boxes"
-        raise RunError(f"no column of {folder} answered {what}; ask for the other kind, or name another folder")
+        raise RunError(
+            f"no column of {folder} kept answers to {what}; ask for the other kind, name another folder, or evaluate "
+            "anew where an earlier version made it"
+        )
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Answers of the points experiment."""
+
+    rows: Mapping[str, PictureResult]
+    prompt: PromptKind
+
+    def __call__(self, record: Record, targets: Sequence[Target]) -> dict[Place, FinishedAnswer]:
+        row = self.rows.get(record.name)
+        if row is None or row.sha256 != record_hash(record):
+            return {}
+        kept = {(one.map_index, one.label): one for one in row.targets}
+        found: dict[Place, FinishedAnswer] = {}
+        for target in targets:
+            place = target.map_index, target.label
+            one = kept.get(place)
+            if one is None:
+                continue
+            if self.prompt == "point" and one.clicks is not None:
+                found[place] = FinishedAnswer(one.clicks.mask, None)
+            elif self.prompt == "box" and one.box is not None:
+                found[place] = FinishedAnswer(one.box.mask, _edges(mask_to_box(target.mask)))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Instances:
+    """Answers of the instances experiment, box by box."""
+
+    rows: Mapping[str, PictureScore]
+
+    def __call__(self, record: Record, targets: Sequence[Target]) -> dict[Place, FinishedAnswer]:
+        row = self.rows.get(record.name)
+        if row is None or row.image_sha256 != image_hash(record.image_bytes):
+            return {}
+        # Annotation files and label maps number masks differently, so a region is found by its pixels.
+        kept = {one.truth: one.boxed for one in row.nearest}
+        found: dict[Place, FinishedAnswer] = {}
+        for target in targets:
+            boxed = kept.get(encode(target.mask))
+            if boxed is not None:
+                found[target.map_index, target.label] = FinishedAnswer(boxed.answer, boxed.box_xyxy)
+        return found
+
+
+def _read_points(file: Path, prompt: PromptKind) -> _Points | None:
+    rows = {row.picture: row for row in read_rows(file, result_from_plain)}
+    kept = [one.clicks if prompt == "point" else one.box for row in rows.values() for one in row.targets]
+    return _Points(rows, prompt) if any(one is not None for one in kept) else None
+
+
+def _read_instances(file: Path, prompt: PromptKind) -> _Instances | None:
+    rows = {row.picture: row for row in read_rows(file, score_from_plain)}
+    kept = [one.boxed for row in rows.values() for one in row.nearest]
+    return _Instances(rows) if prompt == "box" and any(one is not None for one in kept) else None
+
+
+_READERS: dict[str, Callable[[Path, PromptKind], Callable[[Record, Sequence[Target]], Any] | None]] = {
+    "points": _read_points,
+    "instances": _read_instances,
+}
+
+
+def _edges(box: Any) -> Box:
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    return x0, y0, x1, y1

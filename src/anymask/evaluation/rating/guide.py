@@ -15,7 +15,7 @@ LOWEST, HIGHEST = 1, 10
 _ASKED = {
     "point": "The green dot is all that the program was told: it marks one place on one thing. Whole things and their "
     "parts are equally right, as long as the dot lies on what is marked.",
-    "box": "The white box is all that the program was told: it was drawn tightly around one thing. What fills the box "
+    "box": "The white box is all that the program was told: it was drawn around one thing. What fills the box "
     "best is meant, not something small in a corner of it.",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.dataset.labelled import Data, picture_names, read_data
-from anymask.dataset.pictures import encode_jpeg, shrink
+from anymask.dataset.pictures import encode_jpeg, nearest_mask, shrink
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError, ImageError, RunError
 from anymask.evaluation.asking import Questions
-from anymask.evaluation.rating.finished import FinishedColumn
+from anymask.evaluation.rating.finished import Box, FinishedColumn, Place
 from anymask.evaluation.rating.guide import PromptKind
 from anymask.evaluation.rating.study import (
     PICTURES,
@@ -52,10 +52,8 @@ from anymask.runs import write_atomically
 
 Progress = Callable[[int, int], None]
 """Called with (pictures done, pictures in all)."""
-Place = tuple[int, int]
-"""(map index, label) of an annotated mask in its picture."""
-Drawn = dict[str, tuple[Place, ...]]
-"""By picture, the annotated masks that were drawn; only pictures with any."""
+_SAME_BOX_PX = 0.5
+"""Boxes of two finished columns are the same when no edge is further apart."""
 _MASKS_AT_ONCE = 32
 """Bounds memory: masks at the picture's size that are held together."""
 _SUFFIX = {"image/jpeg": ".jpg", "image/webp": ".webp", "image/png": ".png"}
@@ -79,51 +77,104 @@ def make_study(
     _check(columns, config.prompt)
     settings = f"{config} {[(column.name, column.fingerprint) for column in columns]}"
     file = row_file(out, settings)
-    known = [column for column in columns if isinstance(column, FinishedColumn)]
-    drawn = draw(data, config, known)
+    finished = [column for column in columns if isinstance(column, FinishedColumn)]
+    asked = tuple(column for column in columns if not isinstance(column, FinishedColumn))
+    drawn = draw(data, config, finished)
     (out / PICTURES).mkdir(parents=True, exist_ok=True)
     found: list[StudyPicture] = []
-    tasks = _unanswered(data, drawn, file, found)
-    for _, outcome in in_order(_ask_record, (tuple(columns), config, out), tasks, workers):
+    names = (*(column.name for column in columns), TRUTH)
+    tasks = _unanswered(data, drawn.masks, file, found)
+    for _, outcome in in_order(_ask_record, (asked, names, config, out), tasks, workers):
         file.add(outcome)
         found.append(outcome)
         if progress is not None:
-            progress(len(found), len(drawn))
-    facts = {"fingerprints": {column.name: column.fingerprint for column in columns}}
+            progress(len(found), len(drawn.masks))
+    facts = {
+        "fingerprints": {column.name: column.fingerprint for column in columns},
+        "left_out": {"not answered by every finished column": drawn.unanswered, "other boxes": drawn.other_boxes},
+    }
     found.sort(key=lambda picture: picture.picture)
-    return write_study(out, config, [*(column.name for column in columns), TRUTH], found, facts)
+    return write_study(out, config, names, found, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnMask:
+    """One annotated mask that will be rated."""
+
+    place: Place
+    box_xyxy: Box | None
+    """The box that finished columns answered, original pixels; None where there are none, or they answered clicks."""
+    answers: dict[str, Rle]
+    """What finished columns made of it, by column, at the picture's own size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What will be rated."""
+
+    masks: dict[str, tuple[DrawnMask, ...]]
+    """By picture; only pictures with any."""
+    unanswered: int = 0
+    """Annotated masks that could not be drawn because a finished column has no answer for them."""
+    other_boxes: int = 0
+    """Those that finished columns answered for boxes that differ."""
 
 
 def draw(data: Sequence[Data], config: RatingConfig, finished: Sequence[FinishedColumn] = ()) -> Drawn:
     """Of each set at most `masks_per_set` annotated masks, each as likely as any other; of finished columns those
-    alone that all of them answered.
+    alone that all of them answered for the same box or click.
 
     Raises: DatasetError when there is none, a picture comes twice, or an annotation is damaged.
     """
     names = [name for one in data for name in picture_names(one)]
     if len(set(names)) != len(names):
         raise DatasetError("a picture comes twice in the data given; give each shard or folder once")
-    by_set: dict[str, list[tuple[str, Place]]] = {}
+    by_set: dict[str, list[tuple[str, DrawnMask]]] = {}
+    unanswered = other_boxes = 0
     for record in read_data(data):
         try:
             targets = choose_targets(record, _target_config(record, config))
         except ImageError as error:
             raise DatasetError(f"{record.name} cannot be read: {error}; take it out of the data") from error
+        answered = {column.name: column.answers(record, targets) for column in finished}
         for target in targets:
             place = (target.map_index, target.label)
-            if all(column.has(record, place) for column in finished):
-                by_set.setdefault(record.set_name, []).append((record.name, place))
-    chosen: dict[str, list[Place]] = {}
+            answers = {name: own[place] for name, own in answered.items() if place in own}
+            if len(answers) < len(finished):
+                unanswered += 1
+                continue
+            box, is_one = _common_box([one.box_xyxy for one in answers.values()])
+            if not is_one:
+                other_boxes += 1
+                continue
+            mask = DrawnMask(place, box, {name: one.mask for name, one in answers.items()})
+            by_set.setdefault(record.set_name, []).append((record.name, mask))
+    chosen = _choose(by_set, config)
+    if not chosen:
+        raise DatasetError(
+            f"no annotated mask of {config.min_area_px} px or more can be drawn ({unanswered} that not every finished "
+            f"column answered, {other_boxes} answered for other boxes); give other data, or a smaller --min-area"
+        )
+    return Drawn(chosen, unanswered, other_boxes)
+
+
+def _choose(by_set: dict[str, list[tuple[str, DrawnMask]]], config: RatingConfig) -> dict[str, tuple[DrawnMask, ...]]:
+    """Of each set's (picture, mask) at most `masks_per_set`, by picture, in order of place."""
+    chosen: dict[str, list[DrawnMask]] = {}
     for set_name, masks in by_set.items():
         rng = np.random.default_rng([config.seed, zlib.crc32(set_name.encode())])
         for index in rng.permutation(len(masks))[: config.masks_per_set]:
             chosen.setdefault(masks[index][0], []).append(masks[index][1])
-    if not chosen:
-        raise DatasetError(
-            f"no annotated mask of {config.min_area_px} px or more was found (or none that every finished column "
-            "answered); give other data, or a smaller --min-area"
-        )
-    return {name: tuple(sorted(places)) for name, places in chosen.items()}
+    return {name: tuple(sorted(several, key=lambda one: one.place)) for name, several in chosen.items()}
+
+
+def _common_box(boxes: Sequence[Box | None]) -> tuple[Box | None, bool]:
+    """The box that finished columns answered for, None for the click, and whether all answered the same."""
+    known = [box for box in boxes if box is not None]
+    if len(known) < len(boxes):
+        return None, not known
+    apart = (abs(a - b) for box in known for a, b in zip(box, known[0], strict=True))
+    return (known[0] if known else None), all(edge <= _SAME_BOX_PX for edge in apart)
 
 
 def _target_config(record: Record, config: RatingConfig) -> TargetConfig:
@@ -140,24 +191,41 @@ def _check(columns: Sequence[Segmenter | FinishedColumn], prompt: PromptKind) ->
             f"a study needs at least one column, each with its own name, none called {TRUTH!r}; got {names}"
         )
     for column in columns:
-        if not (column.takes_points if prompt == "point" else column.takes_boxes):
+        if isinstance(column, FinishedColumn):
+            takes = column.prompt == prompt
+        else:
+            takes = column.takes_points if prompt == "point" else column.takes_boxes
+        if not takes:
             what = "clicks" if prompt == "point" else "boxes"
             raise ConfigError(f"{column.name} does not answer {what}; leave it out, or ask for the other kind")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """One picture that has to be asked about."""
+
+    record: Record
+    sha256: str
+    masks: tuple[DrawnMask, ...]
+
+
 def _unanswered(
-    data: Sequence[Data], drawn: Drawn, file: RowFile[StudyPicture], found: list[StudyPicture]
-) -> Iterator[tuple[Record, tuple[Place, ...]]]:
+    data: Sequence[Data],
+    drawn: dict[str, tuple[DrawnMask, ...]],
+    file: RowFile[StudyPicture],
+    found: list[StudyPicture],
+) -> Iterator[_Task]:
     """The pictures that have to be asked about; those that the file knows already go into `found`."""
     for record in read_data(data):
-        places = drawn.get(record.name)
-        if places is None:
+        masks = drawn.get(record.name)
+        if masks is None:
             continue
-        kept = file.get(record.name, record_hash(record))
-        if kept is not None and tuple((one.map_index, one.label) for one in kept.targets) == places:
+        sha256 = record_hash(record)
+        kept = file.get(record.name, sha256)
+        if kept is not None and [(one.map_index, one.label) for one in kept.targets] == [one.place for one in masks]:
             found.append(kept)
         else:
-            yield record, places
+            yield _Task(record, sha256, masks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,31 +237,34 @@ class _View:
     file: str
 
 
-def _ask_record(
-    shared: tuple[Sequence[Segmenter | FinishedColumn], RatingConfig, Path], task: tuple[Record, tuple[Place, ...]]
-) -> StudyPicture:
-    columns, config, out = shared
-    record, places = task
-    view = _view(record, places, config, out)
-    targets = [_prompted(place, truth, config.prompt) for place, truth in zip(places, view.truths, strict=True)]
+def _ask_record(shared: tuple[Sequence[Segmenter], Sequence[str], RatingConfig, Path], task: _Task) -> StudyPicture:
+    columns, names, config, out = shared
+    view = _view(task.record, [one.place for one in task.masks], config, out)
     size_hw = (view.pixels.shape[0], view.pixels.shape[1])
-    masks: list[dict[str, Rle]] = [{} for _ in places]
+    targets = [
+        _prompted(mask, truth, config.prompt, size_hw) for mask, truth in zip(task.masks, view.truths, strict=True)
+    ]
+    masks = [
+        {TRUTH: truth, **{name: _at_size(answer, size_hw) for name, answer in mask.answers.items()}}
+        for mask, truth in zip(task.masks, view.truths, strict=True)
+    ]
     for column in columns:
-        if isinstance(column, FinishedColumn):
-            answers = column.masks(record, places, size_hw)
-        else:
-            answers = ask(column, view.pixels, targets)
-        for index, mask in enumerate(answers):
-            masks[index][column.name] = mask
-    for index, truth in enumerate(view.truths):
-        masks[index][TRUTH] = truth
+        for index, answer in enumerate(ask(column, view.pixels, targets)):
+            masks[index][column.name] = answer
     return StudyPicture(
-        picture=record.name,
-        sha256=record_hash(record),
+        picture=task.record.name,
+        sha256=task.sha256,
         file=view.file,
         size_hw=size_hw,
-        targets=tuple(replace(target, masks=masks[index]) for index, target in enumerate(targets)),
+        targets=tuple(
+            replace(target, masks={name: own[name] for name in names})
+            for target, own in zip(targets, masks, strict=True)
+        ),
     )
+
+
+def _at_size(mask: Rle, size_hw: tuple[int, int]) -> Rle:
+    return mask if mask.size_hw == size_hw else encode(nearest_mask(decode(mask), size_hw))
 
 
 def _view(record: Record, places: Sequence[Place], config: RatingConfig, out: Path) -> _View:
@@ -220,12 +291,22 @@ def _view(record: Record, places: Sequence[Place], config: RatingConfig, out: Pa
     return _View(pixels, list(truths.rles), name)
 
 
-def _prompted(place: Place, truth: Rle, prompt: PromptKind) -> StudyTarget:
+def _prompted(drawn: DrawnMask, truth: Rle, prompt: PromptKind, size_hw: tuple[int, int]) -> StudyTarget:
+    """The prompt in the frame of the picture as raters see it, `size_hw`."""
     mask = decode(truth)
     point = most_interior_point(mask) if prompt == "point" else None
-    edges = None if prompt == "point" else [float(edge) for edge in mask_to_box(mask)]
-    box = None if edges is None else (edges[0], edges[1], edges[2], edges[3])
-    return StudyTarget(map_index=place[0], label=place[1], point_xy=point, box_xyxy=box, masks={})
+    box = None
+    if drawn.box_xyxy is not None:
+        own_hw = next(iter(drawn.answers.values())).size_hw
+        box = _scaled(drawn.box_xyxy, size_hw[1] / own_hw[1], size_hw[0] / own_hw[0])
+    elif prompt == "box":
+        box = _scaled(mask_to_box(mask), 1, 1)
+    return StudyTarget(map_index=drawn.place[0], label=drawn.place[1], point_xy=point, box_xyxy=box, masks={})
+
+
+def _scaled(box_xyxy: Iterable[float], across: float, down: float) -> Box:
+    x0, y0, x1, y1 = (float(edge) for edge in box_xyxy)
+    return x0 * across, y0 * down, x1 * across, y1 * down
 
 
 def ask(segmenter: Segmenter, pixels: npt.NDArray[np.uint8], targets: Sequence[StudyTarget]) -> list[Rle]:

@@ -15,7 +15,8 @@ from anymask.evaluation.experiment import facts
 from anymask.evaluation.metrics import Interval
 from anymask.evaluation.published import RATING_DIFFERENCES
 from anymask.evaluation.rating.guide import HIGHEST, LOWEST, PromptKind, guide
-from anymask.evaluation.rating.statistics import EVERY, PairedTest, Rating, RatingFigures, RatingStatisticsConfig
+from anymask.evaluation.rating.statistics import PairedTest, Rating, RatingFigures, RatingStatisticsConfig
+from anymask.evaluation.scores import ALL_SETS
 from anymask.figures import Heading, Labels, Paragraph, Picture, Series, Table, as_text, bars, html_page
 from anymask.figures.pages import Block
 from anymask.runs import machine, to_plain, versions, without_nan, write_atomically
@@ -61,7 +62,7 @@ def published_table(prompt: PromptKind) -> Table:
 
 def remarks(figures: RatingFigures, total: int) -> list[str]:
     """What has to be known beside the tables; `total` is how many masks the study has."""
-    rated = sum(one.masks for one in figures.means if one.set_name != EVERY)
+    rated = sum(one.masks for one in figures.means if one.set_name != ALL_SETS)
     found = [f"{figures.ratings:,} ratings of {rated:,} of the study's {total:,} masks; {figures.mean_s:.1f} s each."]
     if rated < total:
         found.append("The study is not finished: masks without a rating are in no figure.")
@@ -186,7 +187,7 @@ def write_report(
 
 
 def _method(config: RatingStatisticsConfig, prompt: PromptKind) -> str:
-    given = "the middle of an annotated mask" if prompt == "point" else "the box of an annotated mask"
+    given = "the middle of an annotated mask" if prompt == "point" else "the same box of an annotated mask"
     return (
         f"Every column was given {given}; its mask was rated from {LOWEST} to {HIGHEST} by people who were shown one "
         "mask at a time in random order and not told whose it was. Of several ratings of one mask the mean is taken. "

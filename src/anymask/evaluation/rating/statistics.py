@@ -21,11 +21,10 @@ import numpy.typing as npt
 from anymask.errors import ConfigError
 from anymask.evaluation.metrics import BootstrapConfig, Interval, Sample, mean_interval
 from anymask.evaluation.rating.guide import HIGHEST, LOWEST
+from anymask.evaluation.scores import ALL_SETS
 
 Floats = npt.NDArray[np.float64]
 Unit = Literal["masks", "pictures"]
-EVERY = "all sets"
-"""The masks of all sets together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +147,7 @@ def compute(ratings: Sequence[Rating], columns: Sequence[str], config: RatingSta
     sets = sorted({one.set_name for one in ratings})
     groups = {name: [one for one in ratings if one.set_name == name] for name in sets}
     if len(sets) > 1:
-        groups[EVERY] = list(ratings)
+        groups[ALL_SETS] = list(ratings)
     means, tests = [], []
     for name, group in groups.items():
         means += _means(name, group, columns, config)

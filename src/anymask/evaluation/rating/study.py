@@ -33,7 +33,8 @@ class RatingConfig:
     """What is put before raters. The defaults are the paper's (appendix E)."""
 
     prompt: PromptKind = "point"
-    """What every column is given: the middle of the annotated mask, or its box."""
+    """What every column is given: the middle of the annotated mask, or its box (that of a detector, where finished
+    columns were given a detector's)."""
     masks_per_set: int = 1000
     """Most annotated masks drawn from each set."""
     min_area_px: int = 24**2

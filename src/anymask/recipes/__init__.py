@@ -13,7 +13,15 @@ from anymask.recipes.distill import distill_tiny
 from anymask.recipes.finetune import finetune_all, finetune_decoder, finetune_lora, finetune_neck
 from anymask.recipes.mae import mae_small, mae_vit_b, mae_vit_h, mae_vit_l
 from anymask.recipes.small import small_vit
-from anymask.recipes.tiny import tiny, tiny_full_size, tiny_iou, tiny_large_views, tiny_longer, tiny_loop_start
+from anymask.recipes.tiny import (
+    tiny,
+    tiny_full_size,
+    tiny_iou,
+    tiny_large_views,
+    tiny_longer,
+    tiny_loop_start,
+    tiny_single_output,
+)
 from anymask.recipes.vit import single_output, vit_b, vit_h, vit_l
 from anymask.training.distill import DistillConfig
 from anymask.training.mae import PretrainConfig
@@ -36,6 +44,7 @@ RECIPES: dict[str, Recipe] = {
     "tiny_full_size": Recipe(tiny_full_size, "tiny"),
     "tiny_iou": Recipe(tiny_iou, "tiny"),
     "tiny_loop_start": Recipe(tiny_loop_start, "imagenet"),
+    "tiny_single_output": Recipe(tiny_single_output, "imagenet"),
     "small_vit": Recipe(small_vit, "random"),
     "vit_b": Recipe(vit_b, "random"),
     "vit_l": Recipe(vit_l, "random"),

@@ -131,6 +131,16 @@ def tiny_loop_start(steps: int = 1600) -> TrainConfig:
     return replace(tiny(steps), exclude_sets=("car_parts", "facades", "bsds500"), seed=3)
 
 
+def tiny_single_output(steps: int = 400) -> TrainConfig:
+    """A short `tiny` that gives one mask for every prompt: the paper's ablation of ambiguity at this size, to be held
+    against as many steps of `tiny`, from which it differs in nothing else (docs/experiments).
+
+    Command: anymask train --recipe tiny_single_output --data 'train-*.tar' --out runs/tiny_single_output
+    """
+    base = tiny(steps)
+    return replace(base, model=replace(base.model, mask_decoder=replace(base.model.mask_decoder, multimask_outputs=0)))
+
+
 def tiny_iou(steps: int = 600) -> TrainConfig:
     """After `tiny`: the predicted IoU learns to look at the masks; all else stays as it is.
 

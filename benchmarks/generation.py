@@ -1,19 +1,20 @@
 """Bulk generation beside the public generator, and what the pipeline costs over the bare model.
 
-    python benchmarks/generation.py [--model tiny|vit_b] [--pictures N] [--side N] [--public N]
+    python -m benchmarks.generation --model tiny --pictures 20 --piece 4 --side 12
+    python -m benchmarks.generation --model vit_b --pictures 4 --piece 2 --side 16
 
-All make every mask of the same pictures with the same grid and thresholds, one thread a process. Ours goes end to end,
-from files to a finished dataset; the public one (single process, same weights, ViT-B only) from decoded pictures to
-records in memory, which is less. Seconds by the clock depend on what else the machine does; CPU seconds hardly do, and
-the overhead is told in both.
+All make every mask of like pictures with the same grid and thresholds. Ours goes end to end, from files to a finished
+dataset, each worker with one thread; the public one (single process, same weights, ViT-B only) from decoded pictures to
+records in memory, which is less. It runs with one thread, beside one worker, and with two, beside two. Seconds by the
+clock depend on what else the machine does; CPU seconds hardly do, and the overhead is told in both.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
-import statistics
 import sys
 import tempfile
 import time
@@ -53,10 +54,10 @@ def write_pictures(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def config_of(model: str, side: int) -> GenerateConfig:
+def config_of(model: str, side: int, piece: int = 4) -> GenerateConfig:
     """The settings of our runs."""
     weights = str(weights_file("taught")) if model == "vit_b" else model
-    return GenerateConfig(model=weights, preset=PRESET, points_per_side=side, pictures_per_piece=4)
+    return GenerateConfig(model=weights, preset=PRESET, points_per_side=side, pictures_per_piece=piece)
 
 
 def ours(folder: Path, out: Path, config: GenerateConfig, workers: int) -> dict[str, float]:
@@ -80,10 +81,11 @@ def ours(folder: Path, out: Path, config: GenerateConfig, workers: int) -> dict[
 
 
 def bare_model(paths: Sequence[Path], config: GenerateConfig) -> dict[str, float]:
-    """Seconds a picture of everything-mode alone, on decoded pictures, by the clock and of the CPU."""
+    """Seconds a picture of everything-mode alone, on decoded pictures, by the clock and of the CPU; the first picture
+    warms it up."""
     predictor = Predictor(load(config.model))
-    loaded = [load_image(path) for path in paths]
-    segment_everything(predictor, loaded[0], config.automatic())
+    first, *loaded = (load_image(path) for path in paths)
+    segment_everything(predictor, first, config.automatic())
     wall, cpu = time.perf_counter(), time.process_time()
     for one in loaded:
         segment_everything(predictor, one, config.automatic())
@@ -93,8 +95,9 @@ def bare_model(paths: Sequence[Path], config: GenerateConfig) -> dict[str, float
     }
 
 
-def public(paths: Sequence[Path], side: int) -> float:
-    """Seconds a picture by the public generator, the median."""
+def public(paths: Sequence[Path], side: int, threads: int) -> dict[str, float]:
+    """Pictures a minute and masks a picture by the public generator with so many threads."""
+    prepare_process(threads)
     settings = AutomaticConfig.named(PRESET)
     generator = import_public_sam().SamAutomaticMaskGenerator(
         public_vit_b("taught"),
@@ -105,46 +108,59 @@ def public(paths: Sequence[Path], side: int) -> float:
         min_mask_region_area=settings.min_region_area_px,
         output_mode="coco_rle",
     )
-    spent = []
-    for path in paths:
-        pixels = load_image(path).pixels
-        start = time.perf_counter()
-        generator.generate(pixels)
-        spent.append(time.perf_counter() - start)
-    return statistics.median(spent)
+    masks = 0
+    loaded = [load_image(path) for path in paths]
+    start = time.perf_counter()
+    for one in loaded:
+        masks += len(generator.generate(one.pixels))
+    spent_s = time.perf_counter() - start
+    return {"pictures_a_minute": 60 * len(paths) / spent_s, "masks_a_picture": masks / len(paths)}
 
 
 def main() -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=("tiny", "vit_b"), default="vit_b")
-    parser.add_argument("--pictures", type=int, default=16, help="pictures of each of our runs")
-    parser.add_argument("--side", type=int, default=32, help="points a side of the grid")
-    parser.add_argument("--public", type=int, default=2, help="pictures of the public generator, with vit_b")
-    parser.add_argument("--busy", default="", help="what else ran on the machine meanwhile, for the record")
+    parser.add_argument("--pictures", type=int, default=4, help="pictures of each worker of our runs")
+    parser.add_argument("--piece", type=int, default=2, help="pictures of a piece; each worker's first is not counted")
+    parser.add_argument("--side", type=int, default=16, help="points a side of the grid")
+    parser.add_argument("--bare", type=int, default=3, help="pictures of everything-mode alone, the first not counted")
+    parser.add_argument("--public", type=int, default=1, help="pictures of the public generator, with vit_b")
+    parser.add_argument("--busy", default="nothing", help="what else ran on the machine meanwhile, for the record")
     given = parser.parse_args()
     prepare_process(1)
-    config = config_of(given.model, given.side)
+    config = config_of(given.model, given.side, given.piece)
+    runs: dict[int, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = write_pictures(folder / "photos", given.pictures)
-        bare = bare_model(paths, config)
-        runs = {workers: ours(folder / "photos", folder / f"out{workers}", config, workers) for workers in (1, 2)}
-        asked = paths[: given.public] if given.model == "vit_b" else []
-        peer_s = public(asked, given.side) if asked else None
-    rates = {"1 worker": runs[1]["pictures_a_minute"], "2 workers": runs[2]["pictures_a_minute"]}
-    if peer_s is not None:
-        rates["public generator, 1 process"] = 60 / peer_s
+        for workers in (1, 2):
+            paths = write_pictures(folder / f"photos{workers}", workers * given.pictures)
+            runs[workers] = ours(folder / f"photos{workers}", folder / f"out{workers}", config, workers)
+        bare = bare_model(paths[: given.bare], config)
+        threads = (1, 2) if given.model == "vit_b" else ()
+        peers = {count: public(paths[: given.public], given.side, count) for count in threads}
+    rates = {f"{count} worker{'s' * (count > 1)}": run["pictures_a_minute"] for count, run in runs.items()}
+    rates |= {f"public, {count} thread{'s' * (count > 1)}": run["pictures_a_minute"] for count, run in peers.items()}
     result = {
         "name": f"generation-{given.model}",
         "machine": machine(),
         "busy": given.busy,
-        "threads_a_process": 1,
+        "load_average": round(os.getloadavg()[0], 1),
+        "threads_a_worker": 1,
         "picture_hw": list(SIZE_HW),
         "points_per_side": given.side,
-        "pictures": given.pictures,
+        "pictures_a_worker": given.pictures,
+        "pictures_a_piece": given.piece,
+        "pictures_of_the_public_generator": given.public if peers else 0,
         "pictures_a_minute": {name: round(rate, 2) for name, rate in rates.items()},
+        "two_workers_beside_one": round(runs[2]["pictures_a_minute"] / runs[1]["pictures_a_minute"], 2),
+        "times_faster": {
+            str(count): round(runs[count]["pictures_a_minute"] / run["pictures_a_minute"], 2)
+            for count, run in peers.items()
+        },
+        "masks_a_picture_of_the_public_generator": peers[1]["masks_a_picture"] if peers else None,
         "bare_model": {name: round(value, 4) for name, value in bare.items()},
         "one_worker": {name: round(value, 4) for name, value in runs[1].items()},
+        "two_workers": {name: round(value, 4) for name, value in runs[2].items()},
         "overhead_by_the_clock": round(runs[1]["wall_s"] / bare["wall_s"] - 1, 4),
         "overhead_of_the_cpu": round(runs[1]["cpu_s"] / bare["cpu_s"] - 1, 4),
     }

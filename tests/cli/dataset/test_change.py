@@ -111,3 +111,14 @@ def test_damaged_pictures_are_left_out_named_and_the_exit_code_says_so(
     answer = capsys.readouterr()
     assert set(json.loads(answer.out)["left_out"]) == {"sa1b/sa_3", "sa1b/sa_5"}
     assert len(names(tmp_path / "out")) == 6
+
+
+def test_plain_shards_have_sa1bs_keys_alone_and_the_card_says_the_rest(dataset: Path, tmp_path: Path) -> None:
+    assert main(["dataset", "convert", str(dataset), str(tmp_path / "plain"), "--plain"]) == 0
+    with tarfile.open(tmp_path / "plain" / "sa_000000.tar") as shard:
+        records = [json.loads(shard.extractfile(one).read()) for one in shard if one.name.endswith(".json")]
+    assert all(record.keys() == {"image", "annotations"} for record in records)
+    assert not any("provenance" in one for record in records for one in record["annotations"])
+    card = json.loads((tmp_path / "plain" / "dataset.json").read_text())
+    assert card["licences"] == [["CC0", 8]]
+    assert main(["dataset", "convert", str(dataset), str(tmp_path / "coco"), "--to", "coco", "--plain"]) == 2

@@ -47,13 +47,18 @@ def convert(
     ] = None,
     name: NAME = None,
     pictures_per_shard: PER_SHARD = 1000,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="SA-1B's keys alone, for readers that allow no others.")
+    ] = False,
     json: JSON = False,
 ) -> None:
     """Write DATASET in another form: SA-1B's shards, COCO's or LVIS's JSON, or label maps; pictures go along.
 
     Masks come out pixel by pixel the same. What a form has no place for is lost: scores, clicks and origins in label
     maps (which take as many layers as keep every mask whole); clicks, crops and origins in JSON of COCO and LVIS;
-    classes in SA-1B's shards. Pictures become JPEG without metadata; one that is JPEG already keeps its pixels.
+    classes in SA-1B's shards. Pictures become JPEG without metadata; one that is JPEG already keeps its pixels. Shards
+    say of each picture its licence, source and how its masks were made under keys of our own; with --plain the card
+    alone does.
 
     **Examples**
 
@@ -61,16 +66,19 @@ def convert(
     anymask dataset convert annotations/instances_val2017.json coco_shards --images val2017
     anymask dataset convert dataset for_others --to coco
     anymask dataset convert sa_000020.tar labels --to labels
+    anymask dataset convert dataset for_strict_readers --plain
     ```
     """
     from anymask.dataset.convert import write_coco, write_label_maps
     from anymask.dataset.write import WriteConfig, write_dataset
 
+    if plain and to is not Form.SA1B:
+        raise ConfigError(f"--plain is of SA-1B's shards, not of {to.value}; leave it out")
     left_out: dict[str, str] = {}
     with console.progress_bar("convert", unit="pictures") as update:
         pictures = _with_licence(_read(dataset, images, left_out, update), licence)
         if to is Form.SA1B:
-            config = WriteConfig(name=name or out.name, pictures_per_shard=pictures_per_shard)
+            config = WriteConfig(name=name or out.name, pictures_per_shard=pictures_per_shard, plain=plain)
             card = write_dataset(out, pictures, config, left_out=left_out)
             written, masks = card.pictures, card.masks
         elif to is Form.LABELS:

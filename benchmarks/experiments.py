@@ -31,7 +31,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import anymask
 from anymask.evaluation.answering import score_picture as score_masks
 from anymask.evaluation.asking import ask_picture
+from anymask.evaluation.edge_finders import EdgePicture, ModelEdges
 from anymask.evaluation.pictures import RecordedPicture
+from anymask.evaluation.protocols.edges import EdgeBenchmarkConfig
+from anymask.evaluation.protocols.edges import score_picture as score_edges
 from anymask.evaluation.protocols.instances import InstancesConfig, ModelInstances
 from anymask.evaluation.protocols.proposals import ModelProposer, ProposalsConfig
 from anymask.evaluation.segmenter import ModelSegmenter
@@ -62,6 +65,14 @@ class Cost:
     scoring_s: float
     ratio: float
     """Median over pictures of network / bare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds that an experiment itself says it took for one picture."""
+
+    model_s: float
+    scoring_s: float
 
 
 class Meter:
@@ -144,14 +155,20 @@ def cost(name: str, model: Sam, pictures: Sequence[RecordedPicture], work: Calla
 
 
 def measure(model: Sam, pictures: Sequence[RecordedPicture], points_per_side: int) -> list[Cost]:
-    """The costs of points, proposals and instances."""
+    """The costs of points, edges, proposals and instances; every picture has lines to be found."""
     predictor = Predictor(model)
     segmenter = ModelSegmenter(predictor)
     proposer = ModelProposer(predictor, "model", ProposalConfig(points_per_side=points_per_side))
     boxed = ModelInstances(predictor, "model")
     recall, precision = ProposalsConfig().answering({}), InstancesConfig().answering(is_lvis=False)
+
+    def edges(one: RecordedPicture) -> Spent:
+        found = score_edges(ModelEdges(predictor, "model"), EdgePicture(one.record), EdgeBenchmarkConfig())
+        return Spent(found.find_s, found.match_s)
+
     experiments: dict[str, Callable[[RecordedPicture], Any]] = {
         "points": lambda one: ask_picture(segmenter, one.record, TargetConfig(), clicks=9),
+        "edges": edges,
         "instances": lambda one: score_masks(precision, boxed, one, one.truth(), ""),
         "proposals": lambda one: score_masks(recall, proposer, one, one.truth(), ""),
     }

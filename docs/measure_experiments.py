@@ -2,9 +2,9 @@
 
     python docs/measure_experiments.py ../shared/data [--max-pictures 20] [--model tiny] [--runs runs/experiments]
 
-Runs `anymask evaluate points | proposals | instances` (a run that was stopped goes on), then writes what stands between
-the two marks of the page, and the pictures beside it: plots of all sets, and masks of food_plates alone, whose pictures
-may be shown (MIT).
+Runs `anymask evaluate points | proposals | instances` on val-*.tar, and points on train-*.tar too, which are told
+apart. A run that was stopped goes on. Then it writes what stands between the two marks of the page, and the pictures
+beside it: plots of all sets, and masks of food_plates alone, whose pictures may be shown (MIT).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from anymask.masks.rle import decode
 PAGE = Path(__file__).parent / "experiments" / "README.md"
 BEGIN, END = "<!-- measured: written by docs/measure_experiments.py -->", "<!-- end of measured -->"
 SHOWN_SET = "food_plates"
+VERBS = ("points", "instances", "proposals")
 MEASURES = {
     "click": "one click",
     "click_oracle": "oracle of three",
@@ -43,34 +44,43 @@ MEASURES = {
 def main(arguments: Sequence[str]) -> int:
     """Evaluate, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder of val-*.tar")
+    parser.add_argument("data", type=Path, help="folder of val-*.tar and train-*.tar")
     parser.add_argument("--model", default="tiny")
-    parser.add_argument("--max-pictures", type=int, default=20, help="of each set, for points and instances")
+    parser.add_argument("--max-pictures", type=int, help="of each set, for points and instances; all unless given")
+    parser.add_argument("--train-pictures", type=int, default=60, help="of each set that was trained on, for points")
     parser.add_argument("--proposal-pictures", type=int, default=5)
     parser.add_argument("--points-per-side", type=int, default=64, help="grid of proposals; the paper's is 64")
     parser.add_argument("--runs", type=Path, default=Path("runs/experiments"))
     given = parser.parse_args(arguments)
     shards = sorted(given.data.glob("val-*.tar"))
-    data = [part for shard in shards for part in ("--data", str(shard))]
-    few = ["--max-pictures", str(given.max_pictures)]
+    few = [] if given.max_pictures is None else ["--max-pictures", str(given.max_pictures)]
     grid = ["--max-pictures", str(given.proposal_pictures), "--points-per-side", str(given.points_per_side)]
-    for verb, more in (("points", few), ("instances", few), ("proposals", grid)):
-        code = anymask(["evaluate", verb, *data, "--model", given.model, *more, "--out", str(given.runs / verb)])
+    seen = ["--max-pictures", str(given.train_pictures), "--baselines", "none"]
+    runs = {
+        "points": ("points", shards, few),
+        "instances": ("instances", shards, few),
+        "proposals": ("proposals", shards, grid),
+        "points_seen": ("points", sorted(given.data.glob("train-*.tar")), seen),
+    }
+    reports = {}
+    for name, (verb, data, more) in runs.items():
+        named = [part for shard in data for part in ("--data", str(shard))]
+        code = anymask(["evaluate", verb, *named, "--model", given.model, *more, "--out", str(given.runs / name)])
         if code:
             return code
-    reports = {
-        verb: json.loads((given.runs / verb / "report.json").read_text())
-        for verb in ("points", "instances", "proposals")
-    }
+        reports[name] = json.loads((given.runs / name / "report.json").read_text())
+    many = "every picture" if given.max_pictures is None else f"{given.max_pictures} pictures"
     size = (
-        f"Model `{given.model}`, {given.max_pictures} pictures of each set for points and instances, "
-        f"{given.proposal_pictures} for proposals with {given.points_per_side} x {given.points_per_side} clicks, on "
+        f"Model `{given.model}`, {many} of each `val-*` set for points and instances, {given.proposal_pictures} for "
+        f"proposals with {given.points_per_side} x {given.points_per_side} clicks, on "
         f"{reports['points']['machine']['processor']}. None of these pictures was trained on. "
         "Brackets: 95 % bootstrap over pictures."
     )
     draw_deltas(reports["points"], PAGE.parent / "points_deltas.png")
     draw_examples(given.runs / "instances" / f"{reports['instances']['columns'][0]}.jsonl", shards)
-    write_page("\n\n".join([size, *points_part(reports["points"]), *tables_part(reports)]))
+    valid = {verb: reports[verb] for verb in VERBS}
+    parts = [size, *points_part(reports["points"]), *seen_part(reports["points_seen"], given), *tables_part(valid)]
+    write_page("\n\n".join(parts))
     return 0
 
 
@@ -90,12 +100,31 @@ def points_part(report: dict[str, Any]) -> list[str]:
     for measure, title in MEASURES.items():
         for name in sets:
             found = [cells.get((measure, name, column)) for column in columns]
-            if any(found):
-                lines.append([title, name, *("" if one is None else interval(one["iou"]) for one in found)])
+            known = [one for one in found if one is not None]
+            if known:
+                shown = ["" if one is None else interval(one["iou"]) for one in found]
+                lines.append([title, name, known[0]["pictures"], known[0]["masks"], *shown])
     return [
         "### Points: mean IoU",
-        as_markdown(Table(["prompt", "set", *columns], lines)),
+        as_markdown(Table(["prompt", "set", "pictures", "masks", *columns], lines)),
         "![Difference of mean IoU after one click, set by set](points_deltas.png)",
+    ]
+
+
+def seen_part(report: dict[str, Any], given: argparse.Namespace) -> list[str]:
+    """The sets that the model learned from, a row a set: what it has kept of them, not how it does on new pictures."""
+    cells = {(row["measure"], row["set_name"]): row for row in report["scores"]}
+    lines = []
+    for name in dict.fromkeys(row["set_name"] for row in report["scores"]):
+        first = cells["click", name]
+        shown = [interval(cells[measure, name]["iou"]) for measure in MEASURES]
+        lines.append([name, first["pictures"], first["masks"], *shown])
+    return [
+        "### Points on pictures that were trained on",
+        f"`{given.model}` **learned from these pictures**: {given.train_pictures} of each set of `train-*`, the same "
+        "prompts. How far this lies above the table before says what was learned by heart and what the kinds of "
+        "pictures differ in, together.",
+        as_markdown(Table(["set", "pictures", "masks", *MEASURES.values()], lines)),
     ]
 
 

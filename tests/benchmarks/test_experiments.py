@@ -22,6 +22,8 @@ def test_every_prompt_is_counted_and_asked_bare_too(small_model: Path, data_dir:
     assert costs["points"].prompts == targets * (9 + 2)  # nine clicks, a box for one mask and for three
     assert costs["instances"].prompts == objects * 2  # each box twice
     assert costs["proposals"].prompts == 16
+    assert costs["edges"].prompts == 256
+    assert list(costs) == ["points", "edges", "instances", "proposals"]
     for one in costs.values():
         assert min(one.network_s, one.bare_s, one.masks_s, one.scoring_s) > 0
     plot(list(costs.values()), tmp_path / "times.png")

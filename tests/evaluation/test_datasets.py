@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 from anymask.errors import ConfigError
-from anymask.evaluation.datasets import SUITE, abbreviation_of, how_to_get, split_suite, suite_dataset
+from anymask.evaluation.datasets import (
+    EXPERIMENT_DATA,
+    SUITE,
+    ExperimentData,
+    abbreviation_of,
+    experiment_data,
+    how_to_get,
+    how_to_get_data,
+    page_for,
+    split_suite,
+    suite_dataset,
+)
 from anymask.evaluation.published import SAM_MINUS_RITM
 from anymask.evaluation.sampling import MANY
 
@@ -36,6 +47,25 @@ def test_sets_are_found_by_key_abbreviation_and_other_names() -> None:
     assert abbreviation_of("coco_mini") is None
     with pytest.raises(ConfigError, match="unknown dataset 'x'; known are ppdls"):
         suite_dataset("x")
+
+
+@pytest.mark.parametrize("one", EXPERIMENT_DATA, ids=lambda one: one.key)
+def test_the_data_of_other_experiments_has_a_page(one: ExperimentData) -> None:
+    page = how_to_get_data(one)
+    assert experiment_data(one.key.upper()) is one
+    for part in (one.where, one.licence, one.split, one.recipe, *one.commands):
+        assert part in page
+
+
+def test_a_path_that_is_not_there_has_the_page_of_what_it_is_called_after() -> None:
+    assert page_for(Path("data/cityscapes")) == how_to_get(suite_dataset("cityscapes"), Path("data"))
+    pages = {name: page_for(Path(name)) for name in ("x/BSR", "lvis_v1_val.json", "a/instances_val2017.json", "mine")}
+    assert [None if page is None else page.split(":")[0] for page in pages.values()] == [
+        "bsds500",
+        "lvis_v1",
+        "coco",
+        None,
+    ]
 
 
 def test_what_is_there_is_told_from_what_is_not(tmp_path: Path) -> None:

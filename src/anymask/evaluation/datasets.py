@@ -1,4 +1,5 @@
-"""The 23 datasets of the paper's single-point suite: where each is to be had, and how to bring it into a form we read.
+"""The 23 datasets of the paper's single-point suite, and the data of its other experiments: where each is to be had,
+and how to bring it into a form we read.
 
 Numbers and splits are the paper's (arXiv 2304.02643, table 7). Addresses and licences are what was known of each when
 this was written, from general knowledge and not fetched by us: the dataset's own page decides. None is downloaded for
@@ -134,6 +135,94 @@ _ALIASES = {"dsbowl2018": "bbbc038v1"}
 """Sets that are known under another name too."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExperimentData:
+    """What an experiment other than single point is made on; it is read as it is published."""
+
+    key: str
+    title: str
+    where: str
+    """Its page."""
+    licence: str
+    """As known to us; read it there."""
+    split: str
+    """Which part of it the paper took."""
+    recipe: str
+    """What has to lie where."""
+    commands: tuple[str, ...]
+    """What is run on it then."""
+    files: tuple[str, ...]
+    """Parts of file or folder names, in lower case, by which it is known when it is not there."""
+
+
+_COCO_PICTURES = "COCO's pictures (val2017.zip and train2017.zip of https://cocodataset.org) into coco/"
+_DETECTOR = (
+    "A detector's results are a COCO results json with boxes and masks, as detectron2 writes it; the paper's is "
+    "ViTDet-H (projects/ViTDet there)."
+)
+
+EXPERIMENT_DATA: tuple[ExperimentData, ...] = (
+    ExperimentData(
+        key="bsds500",
+        title="Berkeley Segmentation Data Set 500",
+        where="University of California, Berkeley, Computer Vision Group, Segmentation resources: BSR_bsds500.tgz",
+        licence="non-commercial research and education",
+        split="test, 200 pictures with about 5 annotators each",
+        recipe="Unpack it: BSR/BSDS500/data has images/test and groundTruth/test. Give BSR.",
+        commands=("anymask evaluate edges --data BSR",),
+        files=("bsr", "bsds"),
+    ),
+    ExperimentData(
+        key="lvis_v1",
+        title="Large Vocabulary Instance Segmentation v1",
+        where="https://www.lvisdataset.org: lvis_v1_val.json",
+        licence="annotations CC BY 4.0; COCO's pictures under their own Flickr licences",
+        split="validation, 19,809 pictures",
+        recipe=f"{_COCO_PICTURES}; its pictures are of both. {_DETECTOR}",
+        commands=(
+            "anymask evaluate proposals --annotations lvis_v1_val.json --pictures coco",
+            "anymask evaluate instances --annotations lvis_v1_val.json --pictures coco --boxes vitdet.json "
+            "--results vitdet=vitdet.json",
+        ),
+        files=("lvis_v1",),
+    ),
+    ExperimentData(
+        key="coco",
+        title="Common Objects in Context 2017",
+        where="https://cocodataset.org: annotations_trainval2017.zip, val2017.zip",
+        licence="annotations CC BY 4.0; pictures under their own Flickr licences",
+        split="validation, 5,000 pictures",
+        recipe=f"Unpack both. {_DETECTOR}",
+        commands=(
+            "anymask evaluate instances --annotations instances_val2017.json --pictures val2017 --boxes vitdet.json "
+            "--results vitdet=vitdet.json",
+            "anymask evaluate text --annotations instances_val2017.json --pictures val2017 --model MODEL",
+        ),
+        files=("instances_val2017", "instances_train2017", "val2017"),
+    ),
+)
+"""Of edges, proposals, instances and text."""
+
+
+def experiment_data(name: str) -> ExperimentData | None:
+    """What is called `name`; None where nothing is."""
+    return next((one for one in EXPERIMENT_DATA if one.key == name.lower()), None)
+
+
+def page_for(path: Path) -> str | None:
+    """How to get what `path`, which is not there, seems to be meant for: the page of a dataset of the suite where the
+    last part of the path is its name, or of another experiment's data where it holds one of its file names; None where
+    it is neither.
+    """
+    name = path.name.lower()
+    try:
+        return how_to_get(suite_dataset(name), path.parent)
+    except ConfigError:
+        known = (one for one in EXPERIMENT_DATA if any(part in name for part in one.files))
+        found = next(known, None)
+    return None if found is None else how_to_get_data(found)
+
+
 def suite_dataset(name: str) -> SuiteDataset:
     """The dataset called `name`: its key, its abbreviation, or another name it is known under.
 
@@ -143,7 +232,8 @@ def suite_dataset(name: str) -> SuiteDataset:
     for one in SUITE:
         if one.key == wanted:
             return one
-    raise ConfigError(f"unknown dataset {name!r}; known are {', '.join(one.key for one in SUITE)}")
+    known = ", ".join([*(one.key for one in SUITE), *(one.key for one in EXPERIMENT_DATA)])
+    raise ConfigError(f"unknown dataset {name!r}; known are {known}")
 
 
 def abbreviation_of(set_name: str) -> str | None:
@@ -167,6 +257,21 @@ def how_to_get(one: SuiteDataset, root: Path) -> str:
             f"  put        pictures into {folder / 'images'}, labels into {folder / shape}",
             f"  how        {one.recipe}",
             f"  then       anymask evaluate points --suite {root} --targets paper",
+        ]
+    )
+
+
+def how_to_get_data(one: ExperimentData) -> str:
+    """A page of text: where another experiment's data is to be had, what has to lie where, and what is run then."""
+    then = [f"  {'then' if index == 0 else '':<10} {command}" for index, command in enumerate(one.commands)]
+    return "\n".join(
+        [
+            f"{one.key}: {one.title}",
+            f"  where      {one.where}",
+            f"  licence    {one.licence}",
+            f"  split      {one.split}",
+            f"  how        {one.recipe}",
+            *then,
         ]
     )
 

@@ -10,7 +10,7 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.evaluate.columns import column_name
-from anymask.cli.evaluate.masks import MAX_PICTURES, finish
+from anymask.cli.evaluate.masks import MAX_PICTURES, check_there, finish
 from anymask.cli.options import DEVICE, DTYPE, JSON, Dtype, expand_paths, load_model
 from anymask.errors import ConfigError
 
@@ -109,6 +109,7 @@ def edges(
         annotators=not no_annotators,
         bootstrap=BootstrapConfig(resamples=1000, seed=seed),
     )
+    check_there(Path(one) for one in data)
     paths = expand_paths(data)
     # Folders and baselines before models: a wrong name should not be told after a download.
     given = [*_folders(maps or (), segmentations or (), suppress=nms)]

@@ -11,7 +11,7 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.evaluate.columns import column_name
-from anymask.errors import ConfigError
+from anymask.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from anymask.evaluation.answering import Answered
@@ -79,8 +79,10 @@ class GroundTruthOptions:
         from anymask.evaluation.pictures import AnnotationFile, RecordedPictures
 
         if self.annotations is not None and self.pictures is not None and not self.data:
+            check_there([self.annotations, self.pictures])
             return AnnotationFile(self.annotations, self.pictures)
         if self.data and self.annotations is None and self.pictures is None:
+            check_there(self.data)
             return RecordedPictures(self.data)
         raise ConfigError(
             "give ground truth: --annotations FILE with --pictures DIR, or --data PATH; "
@@ -91,6 +93,19 @@ class GroundTruthOptions:
     def named(self) -> list[str]:
         """As the report names it."""
         return [str(path) for path in (self.annotations, self.pictures, *self.data) if path is not None]
+
+
+def check_there(paths: Iterable[Path]) -> None:
+    """Say how to get the data of an experiment that is named and not there; what else is not there is told later.
+
+    Raises: DatasetError with the page.
+    """
+    from anymask.evaluation.datasets import page_for
+
+    for path in paths:
+        page = None if path.exists() else page_for(path)
+        if page is not None:
+            raise DatasetError(f"{path} is not there. How to get what goes by this name:\n{page}")
 
 
 def result_files(given: Sequence[str]) -> list[FileAnswers]:

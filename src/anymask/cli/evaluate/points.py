@@ -11,7 +11,7 @@ import typer
 
 from anymask.cli import console
 from anymask.cli.evaluate.columns import make_columns
-from anymask.cli.evaluate.masks import ANNOTATIONS, PICTURES, SUITE, GroundTruthOptions, seen_remarks
+from anymask.cli.evaluate.masks import ANNOTATIONS, PICTURES, SUITE, GroundTruthOptions, check_there, seen_remarks
 from anymask.cli.options import DEVICE, DTYPE, JSON, Dtype
 from anymask.errors import ConfigError, DatasetError
 
@@ -200,6 +200,7 @@ def open_data(truth: GroundTruthOptions, suite: Path | None) -> tuple[list[Data]
             )
         return [suite / one.key for one in there], [one.key for one in missing]
     if truth.annotations is not None and truth.pictures is not None and not truth.data:
+        check_there([truth.annotations, truth.pictures])
         file = open_annotations(truth.annotations)
         return [AnnotatedPictures(file, truth.pictures, truth.annotations.stem)], []
     truth.open()  # says what is missing

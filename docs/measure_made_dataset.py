@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from anymask.cli.main import main as anymask
+from anymask.data_engine.quality import shown_interval
 from anymask.dataset.read import index_shards
 from anymask.dataset.shards import write_members
 from anymask.dataset.sources import read_labelled
@@ -156,15 +157,11 @@ def _quality(report: dict[str, Any]) -> str:
     groups |= {f"relative size {name}": group for name, group in report["by_size"].items()}
     groups |= {f"predicted IoU {name}": group for name, group in report["by_score"].items()}
     rows = [
-        (
-            name,
-            group["pairs"],
-            *(f"{group[m]['mean']:.3f} ({group[m]['low']:.3f} to {group[m]['high']:.3f})" for m in measures),
-        )
+        (name, group["pairs"], group["pictures"], *(shown_interval(group, measure) for measure in measures))
         for name, group in groups.items()
     ]
     alone = f"{report['removed']:,} automatic masks and {report['added']:,} of people's have no partner."
-    return as_markdown(Table(("pairs of", "pairs", *measures), rows)) + f"\n\n{alone}"
+    return as_markdown(Table(("pairs of", "pairs", "pictures", *measures), rows)) + f"\n\n{alone}"
 
 
 def _released(out: Path) -> str:

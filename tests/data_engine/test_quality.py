@@ -50,6 +50,7 @@ def test_shares_and_groups_are_those_of_the_pairs() -> None:
     assert sum(group["pairs"] for group in found["by_score"].values()) == 12
     assert sum(group["pairs"] for group in found["by_size"].values()) == 12
     assert sum(found["iou_histogram"]) == 12
+    assert every["pictures"] == 4
     assert found["published"]["shares"] == {"above .9": 0.94, "above .75": 0.97}
 
 
@@ -67,6 +68,7 @@ def test_the_page_shows_plots_and_the_papers_figures() -> None:
     assert page.count("data:image/png") == 3
     assert "94%" in page
     assert "2304.02643" in page
+    assert "(one picture)" in page  # which gives no interval
     json.dumps(summarise(pairs, CONFIG), allow_nan=False)
 
 

@@ -54,6 +54,8 @@ def test_faces_are_blurred_and_everything_is_said(dataset: Path, tmp_path: Path)
     assert NO_PLATES in card.notes
     assert report["plates"] == NO_PLATES
     assert (tmp_path / "out" / "blurred.jpg").is_file()
+    written = b"".join(file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file())
+    assert str(tmp_path).encode() not in written  # where it was made
     assert check_dataset(tmp_path / "out").is_sound
     before, after = (next(read_labelled(folder)) for folder in (dataset, tmp_path / "out"))
     assert after.masks.rles == before.masks.rles

@@ -2,9 +2,11 @@ import subprocess
 import sys
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from anymask.errors import InputError
+from anymask.figures.pictures import Pixels
 from anymask.figures.plots import (
     Labels,
     Line,
@@ -44,6 +46,22 @@ def test_a_histogram_ignores_what_is_not_finite_but_refuses_nothing_else_than_th
     np.testing.assert_array_equal(histogram([0.1, np.nan, 0.9], LABELS), histogram([0.1, 0.9], LABELS))
     with pytest.raises(InputError, match="none of 2 values is finite"):
         histogram([np.nan, np.inf], LABELS)
+
+
+def test_a_histogram_covers_the_span_that_is_given() -> None:
+    pixels = histogram([1.0, 1.0], LABELS, bins=10, span=(0, 1))
+    assert np.flatnonzero(_is_bar(pixels).any(axis=0)).min() > 0.8 * pixels.shape[1]
+
+
+def test_the_legend_stands_above_bars_of_full_height() -> None:
+    pixels = bars(["a", "b"], [Series(name="full", values=[1.0, 1.0])], Labels())
+    rows = _is_bar(pixels).any(axis=1).astype(int)
+    assert (np.diff(rows) == 1).sum() == 2  # the legend's patch, then the bars: between them there is a row of neither
+
+
+def _is_bar(pixels: Pixels) -> npt.NDArray[np.bool_]:
+    """(H, W) where the colour of the first series is."""
+    return np.asarray((pixels == [54, 139, 217]).all(axis=-1))
 
 
 def test_drawing_twice_gives_the_same_pixels() -> None:

@@ -173,7 +173,8 @@ def _shares(pairs: Pairs, rows: npt.NDArray[np.bool_], config: QualityConfig) ->
         "mean IoU": iou
     }
     intervals = {name: mean_interval(Sample(values, names), config.bootstrap) for name, values in measures.items()}
-    return {"pairs": len(iou)} | {name: to_plain(interval) for name, interval in intervals.items()}
+    counts = {"pairs": len(iou), "pictures": len(set(names))}
+    return counts | {name: to_plain(interval) for name, interval in intervals.items()}
 
 
 def as_page(summary: dict[str, Any], pairs: Pairs) -> str:
@@ -196,7 +197,9 @@ def as_page(summary: dict[str, Any], pairs: Pairs) -> str:
             "masks on 500 pictures: the figures compare ways of measuring, not models of one size."
         ),
         Picture(
-            histogram(pairs.iou, Labels(x="IoU of a pair", y="pairs")), "The dashed line is the median.", form="png"
+            histogram(pairs.iou, Labels(x="IoU of a pair", y="pairs"), bins=20, span=(0, 1)),
+            "The dashed line is the median.",
+            form="png",
         ),
     ]
     for key, title in (("by_size", "relative size"), ("by_score", "predicted IoU")):
@@ -232,9 +235,19 @@ def _plot(groups: dict[str, Any], title: str) -> Picture:
 
 def _table(groups: dict[str, Any], title: str) -> Table:
     measures = (*THRESHOLDS, "mean IoU")
-    rows = [(name, group["pairs"], *(_shown(group[measure]) for measure in measures)) for name, group in groups.items()]
-    return Table((title, "pairs", *measures), rows)
+    rows = [
+        (name, group["pairs"], group["pictures"], *(shown_interval(group, measure) for measure in measures))
+        for name, group in groups.items()
+    ]
+    return Table((title, "pairs", "pictures", *measures), rows)
 
 
-def _shown(interval: dict[str, float]) -> str:
-    return f"{interval['mean']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"
+def shown_interval(group: dict[str, Any], measure: str) -> str:
+    """The mean with its interval; of one picture alone nothing is known of how pictures differ.
+
+    >>> shown_interval({"pictures": 1, "mean IoU": {"mean": 0.5, "low": 0.5, "high": 0.5}}, "mean IoU")
+    '0.500 (one picture)'
+    """
+    found = group[measure]
+    interval = f"{found['low']:.3f} to {found['high']:.3f}" if group["pictures"] > 1 else "one picture"
+    return f"{found['mean']:.3f} ({interval})"

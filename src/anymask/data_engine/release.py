@@ -7,6 +7,7 @@ processes as wanted, each written once; the same command goes on where it was st
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -151,9 +152,9 @@ class _Job:
 
 def _begin(job: _Job, source: Path) -> None:
     """Make the folder, or check that it holds the same release."""
-    plain = json.dumps(
-        {"config": to_plain(job.config), "blurred": job.names, "source": str(source.absolute())}, indent=1
-    )
+    # The source by a hash: where it lay on this machine is nobody's business who gets the release.
+    place = hashlib.sha256(str(source.absolute()).encode()).hexdigest()
+    plain = json.dumps({"config": to_plain(job.config), "blurred": job.names, "source": place}, indent=1)
     path = job.work / "release.json"
     try:
         if path.exists():

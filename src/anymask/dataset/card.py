@@ -148,7 +148,7 @@ def as_readme(card: DatasetCard) -> str:
     """README.md: what is in it, on what terms, how it was made, what is missing."""
     parts = [
         f"# {card.name}",
-        f"{card.pictures:,} pictures and {card.masks:,} masks in {len(card.shards):,} tar shards. Each picture is a "
+        f"{card.pictures:,} pictures and {card.masks:,} masks; tar shards: {len(card.shards):,}. Each picture is a "
         "member sa_N.jpg, its masks are sa_N.json in SA-1B's form (COCO run lengths, overlapping). "
         f"Schema {card.schema}; content sha256 `{card.content_sha256()}`.",
         "## Licences of the pictures",

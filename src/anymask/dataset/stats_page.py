@@ -73,7 +73,8 @@ def _totals(figures: Mapping[str, dict[str, Any]]) -> Table:
                "mean relative size", "mean concavity, strata alike", "centres in corners")  # fmt: skip
     keys = ("pictures", "masks", "masks_a_picture", "most_masks_of_a_picture", "mean_height_px", "mean_width_px",
             "mean_relative_size", "mean_concavity_stratified", "share_of_centres_in_corners")  # fmt: skip
-    return Table(columns, [(name, *(_cell(found[key]) for key in keys)) for name, found in figures.items()])
+    rows = [(name, *(_cell(found[key], whole=key.endswith("_px")) for key in keys)) for name, found in figures.items()]
+    return Table(columns, rows)
 
 
 def _published() -> Table:
@@ -145,8 +146,8 @@ def _group_table(one: Studied) -> Table:
     return Table(columns, rows)
 
 
-def _cell(value: float | None) -> str | float:
-    return "" if value is None else value
+def _cell(value: float | None, *, whole: bool = False) -> str | float:
+    return "" if value is None else round(value) if whole else value
 
 
 def _rounded(value: float | None) -> str:

@@ -182,7 +182,10 @@ def bars(groups: Sequence[str], series: Sequence[Series], labels: Labels) -> Pix
             left, values, width * 0.92, yerr=whiskers, color=colour, label=row.name or None, error_kw={"capsize": 2}
         )
     axes.set_xticks(at, list(groups), rotation=30 if max(map(len, groups)) > 8 else 0, ha="center")
-    return _drawn(figure, axes, series)
+    if any(row.name for row in series):
+        # Above the plot: bars of full height leave no room inside.
+        figure.legend(loc="outside upper right", ncols=min(4, len(series)), frameon=False, fontsize="small")
+    return _pixels(figure)
 
 
 def deltas(names: Sequence[str], series: Sequence[Series], labels: Labels) -> Pixels:
@@ -209,8 +212,12 @@ def deltas(names: Sequence[str], series: Sequence[Series], labels: Labels) -> Pi
     return _drawn(figure, axes, series)
 
 
-def histogram(values: npt.ArrayLike, labels: Labels, *, bins: int = 30) -> Pixels:
+def histogram(
+    values: npt.ArrayLike, labels: Labels, *, bins: int = 30, span: tuple[float, float] | None = None
+) -> Pixels:
     """(H, W, 3) uint8: how often the (K,) values fall in each of `bins` equal intervals; the median is a dashed line.
+
+    The intervals cover `span`, or from the least value to the largest.
 
     Raises: InputError for no finite value; MissingDependencyError without matplotlib.
     """
@@ -219,7 +226,7 @@ def histogram(values: npt.ArrayLike, labels: Labels, *, bins: int = 30) -> Pixel
     if len(finite) == 0:
         raise InputError(f"none of {len(given)} values is finite; a histogram needs at least one number")
     figure, axes = _new_plot(labels)
-    axes.hist(finite, bins=bins, color=_colours(1)[0])
+    axes.hist(finite, bins=bins, range=span, color=_colours(1)[0])
     axes.axvline(float(np.median(finite)), color="black", linestyle="--", linewidth=1)
     return _drawn(figure, axes, ())
 

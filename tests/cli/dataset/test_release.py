@@ -23,7 +23,7 @@ def test_a_release_says_what_was_blurred_and_that_plates_were_not(
 ) -> None:
     assert main(["dataset", "release", str(dataset), str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert "2 pictures, 8 masks; 0 finds blurred" in said
+    assert "2 pictures, 8 masks; blurred finds: 0" in said
     assert "licence plates were not looked for" in said
     assert "faces (CenterFace" in said
 

@@ -72,8 +72,8 @@ def release(
         console.say_json({"out": str(out), **report})
     else:
         console.say(
-            f"{out}: {card.pictures:,} pictures, {card.masks:,} masks; {report['finds']:,} finds blurred in "
-            f"{report['pictures_with_finds']:,} pictures; {report['made_smaller']:,} made smaller"
+            f"{out}: {card.pictures:,} pictures, {card.masks:,} masks; blurred finds: {report['finds']:,}, pictures "
+            f"with finds: {report['pictures_with_finds']:,}, pictures made smaller: {report['made_smaller']:,}"
         )
         for note in card.notes:
             console.say(note)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from anymask.dataset.formats.coco_file import CocoFile
+from anymask.dataset.formats.coco_file import CocoFile, read_annotations
 from anymask.dataset.formats.lvis import LvisFile
 from anymask.dataset.formats.sa1b import to_sa1b
 from anymask.dataset.record import Record
@@ -21,8 +21,12 @@ def open_annotations(path: Path | str) -> CocoFile | LvisFile:
 
     Raises: DatasetError when it is not there, or not of either form.
     """
-    file = CocoFile.open(path)
-    return LvisFile.open(path) if file.has_frequencies else file
+    value = read_annotations(path)
+    try:
+        is_lvis = isinstance(value, Mapping) and any("frequency" in one for one in value.get("categories") or ())
+        return LvisFile(value) if is_lvis else CocoFile(value)
+    except (MaskError, TypeError) as error:
+        raise DatasetError(f"{path} cannot be used: {error}") from error
 
 
 class AnnotatedPictures:

@@ -3,22 +3,20 @@ files, COCO's JSON, ADE20K, Open Images."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from anymask.dataset.annotated import open_annotations
 from anymask.dataset.entries import RecordEntry, read_entry
 from anymask.dataset.formats import ade20k, open_images
-from anymask.dataset.formats.coco import objects
 from anymask.dataset.formats.coco_file import CocoFile
-from anymask.dataset.formats.lvis import LvisFile
 from anymask.dataset.labelled_picture import LabelledPicture, Refuse, labelled
 from anymask.dataset.provenance import UNKNOWN, Notes
 from anymask.dataset.read import index_folder, index_shards
-from anymask.errors import AnymaskError, DatasetError, MaskError
+from anymask.errors import AnymaskError, DatasetError
 from anymask.images.paths import safe_join
 
 
@@ -117,37 +115,22 @@ def _read_record(entry: RecordEntry) -> LabelledPicture:
 
 def _coco(path: Path, images: Path | None) -> _Makers:
     """The annotations are in memory as JSON; masks of one picture at a time."""
-    try:
-        value = json.loads(path.read_bytes())
-        is_lvis = any("frequency" in item for item in objects(value, "categories")) if "categories" in value else False
-        file = LvisFile(value) if is_lvis else CocoFile(value)
-        licences = _coco_licences(value)
-    except (OSError, ValueError, TypeError, RecursionError, MaskError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+    file = open_annotations(path)
     for image_id in file.image_ids:
-        yield f"{path.name}:{image_id}", partial(_read_coco, file, image_id, images or path.parent, licences)
+        yield f"{path.name}:{image_id}", partial(_read_coco, file, image_id, images or path.parent)
 
 
-def _read_coco(file: CocoFile, image_id: int, images: Path, licences: Mapping[int, str]) -> LabelledPicture:
+def _read_coco(file: CocoFile, image_id: int, images: Path) -> LabelledPicture:
     picture = file.picture(image_id)
     name = picture.file_name or str(image_id)
     return LabelledPicture(
         name=name,
         masks=picture.masks,
-        notes=Notes(licence=licences.get(image_id, UNKNOWN), source=name),
+        notes=Notes(licence=file.licences.get(image_id, UNKNOWN), source=name),
         categories=tuple(file.categories.get(one, str(one)) for one in picture.category_ids),
         crowds=picture.is_crowd if any(picture.is_crowd) else (),
         read_image=partial(_read_beside, images, name),
     )
-
-
-def _coco_licences(value: Mapping[str, Any]) -> dict[int, str]:
-    """Image id -> name of its licence, where the file says so."""
-    known = [item for item in value.get("licenses") or () if isinstance(item, Mapping)]
-    names = {item.get("id"): item.get("name") for item in known if isinstance(item.get("id"), int | str)}
-    found = {item["id"]: item.get("license") for item in objects(value, "images")}
-    licences = {key: names.get(licence) for key, licence in found.items() if isinstance(licence, int | str)}
-    return {key: name for key, name in licences.items() if isinstance(name, str)}
 
 
 def _read_beside(folder: Path, name: str) -> bytes:

@@ -27,8 +27,8 @@ class CocoFile:
             raise MaskError(f"a COCO file must be an object, got {type(value).__name__}")
         self.categories = category_names(value)
         """Id -> name, empty when the file names none."""
-        self.has_frequencies = any("frequency" in one for one in value.get("categories") or ())
-        """Whether it says of categories how common they are, as LVIS does."""
+        self.licences = _licences(value)
+        """Image id -> name of its licence, where the file says so."""
         self._annotations = annotations_by_image(value)
         self._images = {image["id"]: image for image in objects(value, "images")}
 
@@ -39,10 +39,8 @@ class CocoFile:
         Raises: DatasetError when it is not there, no JSON, or of another form.
         """
         try:
-            return cls(json.loads(Path(path).read_bytes()))
-        except OSError as error:
-            raise DatasetError(f"{path} cannot be read ({error.strerror}); give a COCO annotation file") from error
-        except (ValueError, RecursionError) as error:
+            return cls(read_annotations(path))
+        except MaskError as error:
             raise DatasetError(f"{path} cannot be used: {error}") from error
 
     @property
@@ -91,3 +89,24 @@ class CocoFile:
     def annotation_count(self, image_id: int) -> int:
         """How many annotations one picture has; nothing is rasterised."""
         return len(self._annotations[self.image(image_id)["id"]])
+
+
+def read_annotations(path: Path | str) -> object:
+    """The JSON value of the file at `path`, whatever it is.
+
+    Raises: DatasetError when it is not there, or no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}); give a COCO annotation file") from error
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{path} cannot be used: {error}") from error
+
+
+def _licences(value: Mapping[str, Any]) -> dict[int, str]:
+    known = [item for item in value.get("licenses") or () if isinstance(item, Mapping)]
+    names = {item.get("id"): item.get("name") for item in known if isinstance(item.get("id"), int | str)}
+    found = {item["id"]: item.get("license") for item in objects(value, "images")}
+    licences = {key: names.get(licence) for key, licence in found.items() if isinstance(licence, int | str)}
+    return {key: name for key, name in licences.items() if isinstance(name, str)}

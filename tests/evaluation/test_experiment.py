@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ def test_text_has_our_columns_and_the_papers_beside() -> None:
     assert "Trained on these pictures." in text
     assert "a/1 (cut off)" in text
     assert "1.2500" in text
+
+
+def test_a_table_of_many_columns_is_turned() -> None:
+    columns = ["tiny", "other", "a", "b"]
+    scores = [Score(column=name, measure="AR@1000", value=Interval(0.5, 0.4, 0.6)) for name in columns]
+    lines = to_text(replace(example(), columns=columns, scores=scores)).splitlines()
+    names = [row.method for row in published("proposals")]
+    assert lines[0].split() == ["column", "AR@1000"]
+    assert [line.rsplit("  ", 1)[0].strip() for line in lines[1 : 1 + len(columns) + len(names)]] == [*columns, *names]
+    assert "0.500 [0.400, 0.600]" in lines[1]
 
 
 def test_the_page_is_one_file_with_configuration_machine_and_plots() -> None:

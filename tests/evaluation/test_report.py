@@ -111,7 +111,7 @@ def test_the_page_carries_tables_curve_and_pictures_and_asks_for_nothing(
 ) -> None:
     page = to_html(result, summarise(result), data)
     # Scores, then seconds a picture, configuration and machine.
-    assert page.count("<table>") == len(tables(summarise(result))) + 3
+    assert page.count("<table>") == len(tables(summarise(result))) + 4
     assert "More clicks" in page
     assert "targets.per_picture" in page
     assert page.count("data:image/jpeg") == 20  # the worst, median and best of two sets

@@ -42,6 +42,18 @@ def test_bars_show_whiskers_where_an_interval_is_given() -> None:
     assert (with_whiskers != without).any()
 
 
+def test_many_names_stand_beside_the_plot_and_hide_nothing_of_it() -> None:
+    def rows(count: int) -> list[Series]:
+        return [Series(name=f"a name {index}", values=[1.0, 1.0]) for index in range(count)]
+
+    few, many = bars(["a", "b"], rows(4), LABELS), bars(["a", "b"], rows(9), LABELS)
+    assert many.shape[1] > few.shape[1]
+    assert (many[:, few.shape[1] :] < 128).any()  # the names
+    line = [Line(name=f"a name {index}", x=[0, 1], values=[0, 1]) for index in range(9)]
+    few, many = (panels([Panel(labels=LABELS, lines=line[:count])], columns=1) for count in (4, 9))
+    assert many.shape[1] > few.shape[1]
+
+
 def test_a_histogram_ignores_what_is_not_finite_but_refuses_nothing_else_than_that() -> None:
     np.testing.assert_array_equal(histogram([0.1, np.nan, 0.9], LABELS), histogram([0.1, 0.9], LABELS))
     with pytest.raises(InputError, match="none of 2 values is finite"):

@@ -16,7 +16,7 @@ from anymask.evaluation.experiment import Experiment
 from anymask.evaluation.protocols.edges import ANNOTATORS, EdgesResult, pictures_of
 from anymask.evaluation.published import published
 from anymask.evaluation.scores import Score
-from anymask.figures import Gallery, Heading, Labels, Line, Panel, Picture, panels
+from anymask.figures import Heading, Labels, Line, Panel, Picture, panels
 from anymask.figures.pages import Block
 
 MEASURES = {"ods": "ODS", "ois": "OIS", "ap": "AP", "r50": "R50"}
@@ -122,7 +122,7 @@ def pr_plot(result: EdgesResult) -> Picture:
 
 
 def examples(result: EdgesResult, data: Sequence[Path | str], finders: Sequence[EdgeFinder]) -> list[Block]:
-    """For each of `finders`, galleries of its best, median and worst pictures.
+    """For each of `finders`, its best, median and worst pictures.
 
     Raises: ImageError or DatasetError when a picture cannot be read any more.
     """
@@ -142,7 +142,8 @@ def examples(result: EdgesResult, data: Sequence[Path | str], finders: Sequence[
         for title, several in chosen.items():
             if several:
                 blocks.append(Heading(f"{title}: picture, annotators, {finder.name}"))
-                blocks.append(Gallery([Picture(drawn[name], f"F {f:.3f} - {name}") for f, name in several]))
+                # At full width: lines of one pixel vanish in smaller pictures.
+                blocks += [Picture(drawn[name], f"F {f:.3f} - {name}", "png") for f, name in several]
     return blocks
 
 

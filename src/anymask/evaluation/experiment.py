@@ -17,6 +17,9 @@ from anymask.figures import Heading, Labels, Paragraph, Picture, Series, Table, 
 from anymask.figures.pages import Block
 from anymask.runs import machine, to_plain, versions, write_atomically
 
+_ACROSS = 6
+"""Columns of a table of scores from which on its rows and columns change places."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Experiment:
@@ -54,7 +57,8 @@ def to_text(experiment: Experiment) -> str:
 
 def tables(experiment: Experiment) -> list[tuple[str, Table]]:
     """Titled tables: our scores with the paper's numbers beside, then seconds a picture."""
-    found = [("Scores", _beside(score_table(experiment.scores), experiment.published))]
+    scores = _beside(score_table(experiment.scores), experiment.published)
+    found = [("Scores", scores if len(scores.columns) <= _ACROSS else _turned(scores))]
     if experiment.times:
         found.append(("Seconds a picture", time_table(experiment.times)))
     return found
@@ -156,6 +160,12 @@ def time_bars(times: dict[str, dict[str, tuple[float, float]]]) -> Picture:
     series = [Series(name="model", values=own), Series(name="scoring", values=scoring)]
     plot = bars(list(named), series, Labels(title="Time a picture", y="seconds"))
     return Picture(plot, "Seconds a picture: what the column itself takes, and what scoring it takes", "png")
+
+
+def _turned(table: Table) -> Table:
+    """The same with rows for columns: many columns do not fit a page or a terminal."""
+    first, *rest = zip(table.columns, *table.rows, strict=True)
+    return Table(["column", *(str(cell) for cell in first[1:])], rest)
 
 
 def _beside(table: Table, rows: Sequence[Published]) -> Table:

@@ -130,6 +130,7 @@ def to_plain_report(result: PointsResult, summary: Summary) -> dict[str, Any]:
     return {
         "protocol": "points",
         "config": to_plain(result.config),
+        "data": list(result.data),
         "columns": list(result.columns),
         "scores": to_plain(summary.scores),
         "differences": to_plain(summary.differences),
@@ -166,8 +167,11 @@ def to_html(result: PointsResult, summary: Summary, data: Sequence[Data]) -> str
     blocks += delta_blocks(result, summary)
     times = mean_times(result)
     blocks += [Heading("Seconds a picture"), time_table(times), time_bars({"points": times})]
-    blocks += [Heading("Configuration"), facts(to_plain(result.config)), Heading("Machine"), facts(machine())]
-    return html_page("Points: clicks and boxes on labelled pictures", [*blocks, *picture_blocks(result, data)])
+    blocks += picture_blocks(result, data)
+    blocks += [Heading("Configuration"), facts(to_plain(result.config)), Heading("Data")]
+    blocks += [Paragraph(name) for name in result.data]
+    blocks += [Heading("Machine"), facts(machine()), Heading("Versions"), facts(versions())]
+    return html_page("Points: clicks and boxes on labelled pictures", blocks)
 
 
 def mean_times(result: PointsResult) -> dict[str, tuple[float, float]]:

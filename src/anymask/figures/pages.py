@@ -31,6 +31,7 @@ figcaption { color: var(--soft); font-size: .9rem; }
 img { max-width: 100%; height: auto; }
 .gallery { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); }
 .gallery figure { margin: 0; }
+.gallery figcaption { overflow-wrap: anywhere; }
 """
 
 

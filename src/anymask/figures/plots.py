@@ -26,6 +26,8 @@ _SIZE_INCHES, _DOTS_PER_INCH = (7.0, 4.2), 110
 _PANEL_INCHES = (5.0, 3.0)
 _FEW = 40
 """Values of a line up to which each is marked."""
+_INSIDE, _LEGEND_INCHES = 4, 1.9
+"""A legend of more names stands beside its plot, which is so much wider then: inside, it would hide what is plotted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,14 +128,14 @@ def panels(plots: Sequence[Panel], *, columns: int = 2) -> Pixels:
     colour = dict(zip(names, _colours(len(names)), strict=True))
     across = min(columns, len(plots))
     rows = -(-len(plots) // across)
-    figure = _new_figure((_PANEL_INCHES[0] * across, _PANEL_INCHES[1] * rows))
+    beside = _LEGEND_INCHES if any(len(_named(plot.lines)) > _INSIDE for plot in plots) else 0.0
+    figure = _new_figure(((_PANEL_INCHES[0] + beside) * across, _PANEL_INCHES[1] * rows))
     places = figure.subplots(rows, across, squeeze=False).ravel()
     for plot, axes in zip(plots, places, strict=False):
         _decorate(axes, plot.labels)
         for line in plot.lines:
             _draw_line(axes, line, colour[line.name])
-        if any(line.name for line in plot.lines):
-            axes.legend(frameon=False, fontsize="small")
+        _explain(axes, plot.lines)
     for axes in places[len(plots) :]:
         axes.set_axis_off()
     return _pixels(figure)
@@ -155,7 +157,7 @@ def curves(x: npt.ArrayLike, series: Sequence[Series], labels: Labels) -> Pixels
     """
     at = np.asarray(x, np.float64)
     _check_lengths(series, len(at))
-    figure, axes = _new_plot(labels)
+    figure, axes = _new_plot(labels, series)
     for row, colour in zip(series, _colours(len(series)), strict=True):
         axes.plot(at, np.asarray(row.values), marker="o", markersize=4, color=colour, label=row.name or None)
         if row.low is not None and row.high is not None:
@@ -169,7 +171,7 @@ def bars(groups: Sequence[str], series: Sequence[Series], labels: Labels) -> Pix
     Raises: InputError for no series or a length other than the number of groups; MissingDependencyError.
     """
     _check_lengths(series, len(groups))
-    figure, axes = _new_plot(labels)
+    figure, axes = _new_plot(labels, series)
     at, width = np.arange(len(groups)), 0.8 / len(series)
     for index, (row, colour) in enumerate(zip(series, _colours(len(series)), strict=True)):
         values = np.asarray(row.values, np.float64)
@@ -260,8 +262,22 @@ def _colours(count: int) -> list[tuple[float, float, float]]:
     return [(float(r), float(g), float(b)) for r, g, b in palette(count) / 255 * 0.85]
 
 
-def _new_plot(labels: Labels) -> tuple[Figure, Axes]:
-    figure = _new_figure(_SIZE_INCHES)
+def _named(rows: Sequence[Series] | Sequence[Line]) -> list[str]:
+    return [row.name for row in rows if row.name]
+
+
+def _explain(axes: Axes, rows: Sequence[Series] | Sequence[Line]) -> None:
+    """The legend: inside for a few names, beside for more."""
+    names = _named(rows)
+    if len(names) > _INSIDE:
+        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    elif names:
+        axes.legend(frameon=False, fontsize="small")
+
+
+def _new_plot(labels: Labels, series: Sequence[Series] = ()) -> tuple[Figure, Axes]:
+    beside = _LEGEND_INCHES if len(_named(series)) > _INSIDE else 0.0
+    figure = _new_figure((_SIZE_INCHES[0] + beside, _SIZE_INCHES[1]))
     axes = figure.subplots()
     _decorate(axes, labels)
     return figure, axes
@@ -286,8 +302,7 @@ def _decorate(axes: Axes, labels: Labels) -> None:
 
 
 def _drawn(figure: Figure, axes: Axes, series: Sequence[Series]) -> Pixels:
-    if any(row.name for row in series):
-        axes.legend(frameon=False, fontsize="small")
+    _explain(axes, series)
     return _pixels(figure)
 
 

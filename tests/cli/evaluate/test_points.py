@@ -42,6 +42,8 @@ def test_tables_are_printed_and_a_report_is_written(
     names |= {"small.jsonl", "grabcut.jsonl", "felzenszwalb.jsonl"}
     assert {file.name for file in (tmp_path / "out").iterdir()} == names
     assert (tmp_path / "out" / "report.txt").read_text() in out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert all(part in page for part in (f"<p>{labelled}</p>", "targets.min_area_px", "processor", "torch"))
 
 
 def test_json_is_one_document_and_writes_no_file(
@@ -55,6 +57,7 @@ def test_json_is_one_document_and_writes_no_file(
     assert main(arguments(labelled, small_model, "--baselines", "none", "--max-pictures", "1", "--json")) == 0
     plain = json.loads(capsys.readouterr().out)
     assert plain["columns"] == ["small"]
+    assert plain["data"] == [str(labelled)]
     assert plain["config"]["clicks"] == [1, 2]
     assert {row["pictures"] for row in plain["scores"] if row["set_name"] != "mean of sets"} == {1}
     assert list(tmp_path.iterdir()) == []

@@ -166,7 +166,8 @@ def points(
     with console.progress_bar("evaluate", unit="pictures") as update:
         result = run(config, given, segmenters, out=folder, progress=update, workers=workers)
     sets = {row.set_name for rows in result.columns.values() for row in rows}
-    result = replace(result, absent=tuple(absent), notes=seen_remarks(model or ["tiny"], sets))
+    named = tuple(truth.named or map(str, given))
+    result = replace(result, absent=tuple(absent), data=named, notes=seen_remarks(model or ["tiny"], sets))
     summary = summarise(result) if folder is None else write_report(result, given, folder)
     if json:
         console.say_json(to_plain_report(result, summary))

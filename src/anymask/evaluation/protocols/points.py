@@ -72,6 +72,8 @@ class PointsResult:
     """Pictures that could not be read, each with the reason; in no score."""
     absent: tuple[str, ...] = ()
     """Datasets that were asked for and are not there."""
+    data: tuple[str, ...] = ()
+    """What was evaluated on, as it was given."""
     notes: tuple[str, ...] = ()
     """What has to be known beside the numbers, such as which column learned from these pictures."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from soak import bombs, browser_rows, engine_faults, fuzz_rle, generation, server_rows, sizes
+from soak import bombs, browser_rows, engine_faults, fuzz_rle, generation, server_rows, sizes, training_faults
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +88,11 @@ ROWS: dict[int, Row] = {
             "tests/data_engine/test_worker.py",
         ),
         full_size=_poison,
+    ),
+    14: Row(
+        fault="training killed or stopped, resumed also with another number of processes",
+        tests=("tests/training/test_loop.py", "tests/training/test_group.py", "tests/cli/test_train.py"),
+        full_size=lambda: training_faults.kills(*sizes.TRAINING_KILLS),
     ),
     15: Row(
         fault="NaN loss, empty and one-pixel masks",

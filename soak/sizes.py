@@ -20,6 +20,10 @@ CI_KILL_POINTS = 5
 """Row 12 in `make test`."""
 REQUEUE_S = 60
 """Row 13: how soon the pictures of a worker that died must be given out again."""
+TRAINING_KILLS = (30, 12)
+"""Row 14: random points at which a training of one process, and one of two, is stopped."""
+TRAINING_KILLS_CI = (0, 2)
+"""Row 14 in `make test`, beside five kills of one process in `tests/training/test_loop.py`."""
 SERVER_KILLS_CI, SERVER_KILLS = 5, 200
 """Row 17: moments at which the server is killed while it saves."""
 QUEUE_ROUNDS_CI, QUEUE_ROUNDS = 3, 1000

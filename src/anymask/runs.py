@@ -21,6 +21,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import filelock
+
 from anymask.errors import ConfigError, RunError
 
 T = TypeVar("T")
@@ -183,6 +185,22 @@ class RunFolder:
         write_atomically(path / "versions.json", json.dumps(versions(), indent=1).encode())
         write_atomically(path / "config.json", json.dumps(plain, indent=1).encode())
         return run
+
+    def hold(self, wait_s: float = 10.0) -> filelock.BaseFileLock:
+        """Nobody else writes this run until the lock is released, or this process ends, however it ends.
+
+        `wait_s` is for one that was told to end and does so after its step.
+
+        Raises: RunError when another process still writes it then.
+        """
+        lock = filelock.FileLock(self.path / "lock", timeout=wait_s)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise RunError(
+                f"another process trains the run in {self.path}; wait until it ends, or end it, then go on"
+            ) from error
+        return lock
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""

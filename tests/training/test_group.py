@@ -13,6 +13,7 @@ from anymask.model.weights import load
 from anymask.runs import RunFolder
 from anymask.training.batches import Batches, DataConfig
 from anymask.training.group import Group, joined_group
+from soak import sizes, training_faults
 from tests.training.drawn import drawn_record
 
 TRAINED = """
@@ -102,3 +103,8 @@ def test_two_processes_learn_what_one_does_and_a_run_goes_on_with_another_number
     for other in weights[1:]:
         assert max(float((weights[0][name] - other[name]).abs().max()) for name in other) < 1e-4
     assert (tmp_path / "two" / "sheets" / "step_000003.jpg").is_file()
+
+
+@pytest.mark.slow
+def test_torchrun_killed_and_stopped_and_resumed_with_another_number_ends_as_undisturbed() -> None:
+    assert training_faults.kills(*sizes.TRAINING_KILLS_CI)

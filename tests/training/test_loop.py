@@ -50,6 +50,23 @@ def test_a_run_stopped_and_resumed_is_bit_equal_to_one_that_was_not(tmp_path: Pa
     assert [(line["step"], line["loss"]) for line in lines[0]] == [(line["step"], line["loss"]) for line in lines[1]]
 
 
+def test_a_run_killed_before_its_first_checkpoint_logs_each_step_once(tmp_path: Path) -> None:
+    config = small_run(steps=2)
+    run = RunFolder.create(tmp_path, config)
+    run.log(1, loss=0.5)
+    Trainer(config, RECORDS, run).train()
+    assert [line["step"] for line in run.metrics()] == [1, 2]
+
+
+def test_a_run_that_another_process_trains_is_refused(tmp_path: Path) -> None:
+    config = small_run(steps=1)
+    first = Trainer(config, RECORDS, RunFolder.create(tmp_path, config))
+    with pytest.raises(RunError, match="another process trains the run"):
+        RunFolder(tmp_path).hold(wait_s=0)
+    first.train()
+    RunFolder(tmp_path).hold(wait_s=0).release()
+
+
 def test_another_configuration_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     trained(tmp_path, small_run(steps=1))
     with pytest.raises(RunError, match="another configuration"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -248,6 +249,13 @@ def _make_hooks(
 ) -> Hooks[ModelT]:
     from anymask.training.loop import Hooks, Progress
 
+    parent = os.getppid()
+    under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+
+    def should_stop() -> bool:
+        # torchrun killed outright leaves its processes behind; whoever goes on with the run must not meet them in it.
+        return bool(stop.signal) or (under_torchrun and os.getppid() != parent)
+
     def progress(done: Progress) -> None:
         update(done.step, done.steps)
         if not console.is_terminal() and done.step % _SAY_EVERY == 0:
@@ -255,7 +263,7 @@ def _make_hooks(
 
     return Hooks(
         progress=progress,
-        should_stop=lambda: bool(stop.signal),
+        should_stop=should_stop,
         validate=validate,
         log=None if log is None else log.log,
     )

@@ -175,6 +175,7 @@ class Distiller(Loop[Sam]):
 
     def close(self) -> None:
         self._ahead.close()
+        super().close()
 
     def write(self, path: Path) -> None:
         save_weights(self.model, path, {"step": str(self.step)})

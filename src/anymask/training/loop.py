@@ -16,8 +16,10 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
+from filelock import BaseFileLock
 from torch import Tensor, nn
 
+from anymask.errors import RunError
 from anymask.runs import RunFolder
 from anymask.training.checkpoint import Checkpoint, load_latest
 from anymask.training.checkpoint import save as save_checkpoint
@@ -121,6 +123,7 @@ class Loop(ABC, Generic[ModelT]):
         self.average = MovingAverage(model, decay) if decay else None
         self.step, self.best = config.first_step, -1.0
         self.skipped = {"non_finite_steps": 0}
+        self._held: BaseFileLock | None = None
 
     @abstractmethod
     def learn_from(self, step: int) -> Share:
@@ -149,24 +152,37 @@ class Loop(ABC, Generic[ModelT]):
         return self.step == self.steps
 
     def close(self) -> None:
-        """Release what the kind of training holds."""
+        """Release the run, and what the kind of training holds."""
+        if self._held is not None:
+            self._held.release()
 
     def restore(self) -> None:
-        """Go on from the run's newest checkpoint, if it has one; called at the end of a kind's own start."""
+        """Go on from the run's newest checkpoint, if it has one; called at the end of a kind's own start.
+
+        From here on to the end of `train` nobody else trains this run.
+
+        Raises: RunError when another process trains it.
+        """
+        self._held = self.run.hold() if self.group.leads else None
         checkpoint = load_latest(self.run.path / "checkpoints")
-        if checkpoint is None:
-            return
-        self.model.load_state_dict(checkpoint.model)
-        self.optimizer.load_state_dict(checkpoint.optimizer)
-        if self.average is not None:
-            self.average.values = {name: value.to(_device(self.model)) for name, value in checkpoint.average.items()}
-        self.step, self.best, self.skipped = checkpoint.step, checkpoint.best, dict(checkpoint.skipped)
-        if self.group.leads:
+        if checkpoint is not None:
+            self.model.load_state_dict(checkpoint.model)
+            self.optimizer.load_state_dict(checkpoint.optimizer)
+            if self.average is not None:
+                device = _device(self.model)
+                self.average.values = {name: value.to(device) for name, value in checkpoint.average.items()}
+            self.step, self.best, self.skipped = checkpoint.step, checkpoint.best, dict(checkpoint.skipped)
+        if self.group.leads:  # also without a checkpoint: a run killed before its first one has logged steps, too
             self.run.forget_after(self.step)
 
     def train(self, hooks: Hooks[ModelT] | None = None) -> ModelT:
-        """Run to the end (or until told to stop) and return the model, averaged weights in place, in eval mode."""
+        """Run to the end (or until told to stop) and return the model, averaged weights in place, in eval mode.
+
+        Raises: RunError when the processes of a group began at different steps.
+        """
         hooks = hooks or Hooks()
+        if len(set(self.group.gather(self.step))) > 1:  # one of before wrote its last checkpoint in between
+            raise RunError(f"the run in {self.run.path} was still being written; go on with it now")
         try:
             while self.step < self._config.steps:
                 started = time.perf_counter()

@@ -279,6 +279,7 @@ class Pretrainer(Loop[MaskedAutoencoder]):
 
     def close(self) -> None:
         self._ahead.close()
+        super().close()
 
     def write(self, path: Path) -> None:
         save_encoder(self.model.image_encoder, path, {"step": str(self.step)})

@@ -151,6 +151,7 @@ class Trainer(Loop[Sam]):
 
     def close(self) -> None:
         self.batches.close()
+        super().close()
 
     def write(self, path: Path) -> None:
         save_weights(merged(self.model), path, {"step": str(self.step)})

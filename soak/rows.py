@@ -25,8 +25,8 @@ def _poison() -> bool:
     return generation.requeued() and server_rows.poison()
 
 
-LOAD, ENGINE = 100, 101
-"""Not rows of the table: the figures below it, and the kills of the data engine's turn."""
+LOAD, ENGINE, TRANSFERS = 100, 101, 102
+"""Not rows of the table: the figures below it, the kills of the data engine's turn, large imports and exports."""
 
 ROWS: dict[int, Row] = {
     1: Row(fault="malformed run lengths", tests=("tests/masks/test_rle.py",), full_size=fuzz_rle.run),
@@ -177,6 +177,11 @@ ROWS: dict[int, Row] = {
         fault="a turn of the engine killed, two at once",
         tests=("tests/data_engine/turns/test_folder.py", "tests/data_engine/turns/test_retrain.py"),
         full_size=lambda: engine_faults.full_size(sizes.ENGINE_KILLS),
+    ),
+    TRANSFERS: Row(
+        fault="workers killed in large imports and exports while people save",
+        tests=("tests/data_engine/test_imports.py", "tests/data_engine/test_exports.py"),
+        full_size=server_rows.transfers,
     ),
     LOAD: Row(fault="the load to hold", tests=("tests/data_engine/test_assisted.py",), full_size=server_rows.load),
 }

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from anymask.data_engine.exports import FORMATS as EXPORTED
+from anymask.data_engine.store import Database
 from soak import api_fuzz, priority, server_faults, sizes
+from soak.transfers import Carrying
 from tests.cli.small_model import write_small_model
 from tests.integration.team import Team, make_team
 from tests.services.postgres import Postgres, find_programs
@@ -72,6 +77,42 @@ def fuzz() -> bool:
     """Row 32."""
     seconds = _share(sizes.API_FUZZ_S)
     return _each(lambda place: api_fuzz.run(place.team(), place.model, place.cache, seconds=seconds))
+
+
+def transfers() -> bool:
+    """Row 102: on SQLite, or on the database that ANYMASK_SOAK_DATABASE names; each step is noted, and not done again.
+
+    What is brought in and written out lies in `.cache/soak/row-102` until the row is done.
+    """
+    folder, pictures = _NOTES / "row-102", _share(sizes.TRANSFER_PICTURES)
+    folder.mkdir(parents=True, exist_ok=True)
+    model, notes = folder / "small.safetensors", folder / "notes.json"
+    noted: dict[str, Any] = json.loads(notes.read_text()) if notes.exists() else {}
+    if not noted:
+        url = os.environ.get("ANYMASK_SOAK_DATABASE") or f"sqlite:///{folder / 'team.db'}"
+        team = make_team(url, folder / "team", annotators=1, images=sizes.TRANSFER_PEOPLE)
+        write_small_model(model)
+        noted = {"team": [team.url, team.project_id, team.images, team.tokens], "pictures": pictures, "done": []}
+        notes.write_text(json.dumps(noted))
+    url, project_id, images, tokens = noted["team"]
+    carrying = Carrying(
+        team=Team(url, folder / "team", project_id, images, tokens),
+        model=model,
+        cache=_NOTES / "cache",
+        folder=folder,
+        pictures=noted["pictures"],
+        writes_a_second=sizes.TRANSFER_WRITES_A_SECOND,
+        kills=sizes.TRANSFER_KILLS,
+    )
+    for step in ("source", *EXPORTED):
+        if step not in noted["done"]:
+            with carrying.served() as server:
+                seen = carrying.bring_in(server) if step == "source" else carrying.carry(server, step)
+            print(f"{Database(url).writer.dialect.name}: {seen}; load average {os.getloadavg()[0]:.1f}", flush=True)
+            noted["done"].append(step)
+            notes.write_text(json.dumps(noted))
+    shutil.rmtree(folder)
+    return True
 
 
 def load() -> bool:

@@ -54,5 +54,15 @@ LOAD_CI = (10, 20)
 """Load: the same in `make test`, where no time is asserted, only that nothing is lost."""
 LOAD_P99_MS = 250
 """Load: milliseconds to an acknowledged save."""
+TRANSFER_PICTURES_CI, TRANSFER_PICTURES = 400, 10_000
+"""Row 102: small pictures brought in and written out."""
+TRANSFER_KILLS_CI, TRANSFER_KILLS = 1, 3
+"""Row 102: how often the worker is killed in each import and export."""
+TRANSFER_WRITES_A_SECOND = 10
+"""Row 102: masks that people save meanwhile."""
+TRANSFER_PEOPLE = 5
+"""Row 102: of them, each on a picture."""
+TRANSFER_GROWTH_MIB = 64
+"""Row 102: how much the server may grow in an import or export, after the first fifth of it."""
 ENGINE_KILLS_CI, ENGINE_KILLS = 5, 20
 """Row 101: random points at which a turn of the engine is killed."""

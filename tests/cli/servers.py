@@ -51,9 +51,11 @@ class Client:
         self.csrf = self.data("POST", "/session", {"name": name, "password": password})["csrf_token"]
         return self
 
-    def call(self, method: str, path: str, body: Any = None, *, timeout_s: float = 60) -> Answer:
+    def call(
+        self, method: str, path: str, body: Any = None, *, timeout_s: float = 60, headers: dict[str, str] | None = None
+    ) -> Answer:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        headers = {"X-CSRF-Token": self.csrf, "Content-Type": "application/json"}
+        headers = {"X-CSRF-Token": self.csrf, "Content-Type": "application/json", **(headers or {})}
         path = path if path.startswith("/api") else f"/api/v1{path}"
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from anymask.data_engine.blobs import Blobs
-from anymask.errors import NotThereError, StoreError
+from anymask.errors import LeaseLostError, NotThereError, StoreError
+from tests.services.small_disk import small_disk
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -27,6 +28,28 @@ def test_a_file_is_kept_as_its_bytes_would_be(blobs: Blobs, tmp_path: Path) -> N
     key = blobs.put_file(file)
     assert key == blobs.put(b"x" * 3_000_000)
     assert blobs.size(key) == 3_000_000
+
+
+def test_a_file_of_another_disk_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def stop() -> None:
+        calls.append(1)
+        if len(calls) == 5:  # three times while its hash is made, then while it is copied
+            raise LeaseLostError("no longer this worker's")
+
+    blobs = Blobs(str(tmp_path / "store"))
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        file = disk / "file"
+        file.write_bytes(b"x" * 3_000_000)
+        with pytest.raises(LeaseLostError):
+            blobs.put_file(file, stop)
+        assert file.exists()
+        assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+        key = blobs.put_file(file, lambda: calls.append(1))
+        assert not file.exists()
+    assert blobs.read(key) == b"x" * 3_000_000
+    assert len(calls) == 5 + 6
 
 
 def test_what_is_not_there_is_named(blobs: Blobs) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from anymask.data_engine import exports, jobs, mask_rows, pictures, queue
+from anymask.data_engine.coco_spool import CocoSpool
 from anymask.data_engine.exports import Exporter, label_name, sa1b_name
 from anymask.data_engine.imports import Importer
 from anymask.data_engine.jobs import HeldJob
@@ -115,22 +116,25 @@ def _finish(session: Any, lease: queue.Lease) -> None:
     task.state = "done"
 
 
+@pytest.mark.parametrize("form", ["coco", "sa1b", "labels"])
 def test_a_worker_that_takes_over_goes_on_where_the_file_is_good(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     monkeypatch.setattr(exports, "_SAVE_EVERY", 2)
-    for image in world.add_pictures(5):
-        annotate(world, image)
-    whole = export(world, tmp_path, "labels")
-    held = hold(world, "labels", again=True)
+    for index, image in enumerate(world.add_pictures(5)):
+        annotate(world, image, f"cup {index}")
+    whole = export(world, tmp_path, form)
+    held = hold(world, form, again=True)
     real, calls = Exporter._add, []
 
-    def dies(self: Exporter, tar: tarfile.TarFile, held: HeldJob, image_id: int) -> None:
+    def dies(self: Exporter, tar: tarfile.TarFile, held: HeldJob, image_id: int, spool: CocoSpool | None) -> None:
         calls.append(image_id)
         if len(calls) == 4:
             tar.fileobj.write(b"half a picture")
+            if spool is not None:
+                spool._streams["annotations"].write(b"half a mask")
             raise KeyboardInterrupt
-        real(self, tar, held, image_id)
+        real(self, tar, held, image_id, spool)
 
     monkeypatch.setattr(Exporter, "_add", dies)
     with pytest.raises(KeyboardInterrupt):
@@ -143,6 +147,35 @@ def test_a_worker_that_takes_over_goes_on_where_the_file_is_good(
     key = Exporter(world.database, world.blobs, tmp_path)(again)
     assert len(calls) == 4 + 3
     assert key == hashlib.sha256(whole.read_bytes()).hexdigest()
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith("export")] == []
+
+
+def test_an_export_whose_begun_file_is_elsewhere_begins_anew(world: World, tmp_path: Path) -> None:
+    for image in world.add_pictures(3):
+        annotate(world, image)
+    whole = export(world, tmp_path, "coco")
+    held = hold(world, "coco", again=True)
+    held.progress.update(images=2, offset=10**6, coco={"images": 100, "annotations": 100, "annotation_count": 6})
+    key = Exporter(world.database, world.blobs, tmp_path)(held)
+    assert key == hashlib.sha256(whole.read_bytes()).hexdigest()
+
+
+def test_an_export_says_that_it_lives_while_its_file_is_stored(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "_ALIVE_S", 0.0)
+    annotate(world, world.add_picture())
+    said: list[str] = []
+    real = jobs.report
+
+    def report(*arguments: Any, **named: Any) -> None:
+        said.append(named["message"])
+        real(*arguments, **named)
+
+    monkeypatch.setattr(jobs, "report", report)
+    export(world, tmp_path, "coco")
+    assert said.count("1 pictures, the file is being stored") >= 2
+    assert said[-1] == "1 of 1 pictures"
 
 
 @pytest.mark.parametrize(

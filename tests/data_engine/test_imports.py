@@ -1,11 +1,13 @@
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from anymask.data_engine import jobs, mask_rows, pictures
+from anymask.data_engine import imports, jobs, mask_rows, pictures
 from anymask.data_engine.imports import Importer, check_import_path
+from anymask.data_engine.incoming import Incoming
 from anymask.data_engine.jobs import HeldJob
 from anymask.dataset.formats.coco import CocoPicture, to_coco
 from anymask.errors import InputError, PathError
@@ -16,16 +18,18 @@ from tests.data_engine.world import MODEL, SIZE_HW, World, draw_picture, rectang
 
 def run(world: World, payload: dict[str, Any]) -> tuple[HeldJob, list[str], str]:
     job = world.database.write(
-        lambda s: jobs.add_job(s, "import", repr(payload), payload, world.clock(), project_id=world.project.id)
+        lambda s: jobs.add_job(s, "import", uuid.uuid4().hex, payload, world.clock(), project_id=world.project.id)
     )
+    return do(world, job.id)
+
+
+def do(world: World, job_id: int) -> tuple[HeldJob, list[str], str]:
     held = world.database.write(lambda session: jobs.take_job(session, ["import"], world.clock()))
-    if held is None:  # the same payload again
-        world.database.write(lambda session: setattr(jobs.get_job(session, job.id), "state", "waiting"))
-        held = world.database.write(lambda session: jobs.take_job(session, ["import"], world.clock()))
     assert held is not None
+    assert held.id == job_id
     Importer(world.database, world.blobs, MODEL)(held)
     world.database.write(lambda session: jobs.finish(session, held, world.clock()))
-    row = world.database.read(lambda session: jobs.get_job(session, job.id))
+    row = world.database.read(lambda session: jobs.get_job(session, job_id))
     return held, row.problems, row.message
 
 
@@ -76,6 +80,56 @@ def test_uploaded_masks_go_to_the_picture_of_that_name(world: World) -> None:
     _, problems, _ = run(world, {"format": "coco", "file_name": "x.json", "key": key})
     assert len(problems) == 1
     assert "no picture called 'none.png'" in problems[0]
+
+
+def test_a_worker_that_takes_over_goes_on_where_the_last_one_noted(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "_SAVE_EVERY", 2)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(1, 7):
+        (folder / f"{index}.png").write_bytes(draw_picture(index))
+    (folder / "0.png").write_bytes(b"no picture")
+    payload = {"format": "folder", "path": str(folder)}
+    job = world.database.write(
+        lambda s: jobs.add_job(s, "import", "x", payload, world.clock(), project_id=world.project.id)
+    )
+    looked_at: list[str] = []
+    real = Importer._bring
+
+    def bring(self: Importer, project_id: int, item: Incoming) -> int:
+        looked_at.append(item.file_name)
+        if len(looked_at) == 6:
+            raise KeyboardInterrupt
+        return real(self, project_id, item)
+
+    monkeypatch.setattr(Importer, "_bring", bring)
+    held = world.database.write(lambda session: jobs.take_job(session, ["import"], world.clock()))
+    assert held is not None
+    with pytest.raises(KeyboardInterrupt):
+        Importer(world.database, world.blobs, MODEL)(held)
+    world.clock.move(31)
+    again = world.database.write(lambda session: jobs.take_job(session, ["import"], world.clock()))
+    assert again is not None
+    Importer(world.database, world.blobs, MODEL)(again)
+    assert looked_at == [f"{index}.png" for index in (0, 1, 2, 3, 4, 5, 4, 5, 6)]
+    row = world.database.read(lambda session: jobs.get_job(session, job.id))
+    assert row.message == "7 of 7 pictures, 0 new masks, 1 left out"
+    assert [problem.split(":")[0] for problem in row.problems] == ["0.png"]
+    assert names(world) == [f"{index}.png" for index in range(1, 7)]
+
+
+def test_an_import_that_finds_other_pictures_than_were_counted_begins_anew(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(3):
+        (folder / f"{index}.png").write_bytes(draw_picture(index))
+    held, _, _ = run(world, {"format": "folder", "path": str(folder)})
+    (folder / "00.png").write_bytes(draw_picture(9))
+    world.database.write(lambda session: setattr(jobs.get_job(session, held.id), "state", "waiting"))
+    assert do(world, held.id)[0].progress["pictures"] == 3
+    assert sorted(names(world)) == ["0.png", "00.png", "1.png", "2.png"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from anymask.data_engine.exports import put_member
 from anymask.data_engine.incoming import Incoming, open_annotations, open_source
+from anymask.dataset.entries import ReadLimits
 from anymask.dataset.formats.coco import CocoPicture, to_coco
 from anymask.dataset.formats.png import to_png
 from anymask.dataset.formats.sa1b import to_sa1b
@@ -116,3 +119,29 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
             open_source(form, tmp_path / "nowhere")
     with pytest.raises(DatasetError, match="annotations"):
         open_source("coco", tmp_path)
+
+
+def test_one_refused_mask_costs_its_picture_and_not_the_file() -> None:
+    pictures = [CocoPicture(image_id=number, file_name=f"{number}.png", masks=masks()) for number in (1, 2)]
+    value = to_coco(pictures)
+    value["annotations"][0]["segmentation"]["counts"] = "nonsense"
+    bad, good = open_annotations("coco", "x.json", json.dumps(value).encode()).items
+    assert counts(good) == EXPECTED
+    with pytest.raises(MaskError, match="annotation 1"):
+        counts(bad)
+
+
+def test_the_annotations_of_a_tar_may_be_larger_than_a_picture_may(tmp_path: Path) -> None:
+    value = json.dumps(to_coco([CocoPicture(image_id=1, file_name="a.png", masks=masks())])).encode()
+    limits = ReadLimits(max_member_bytes=len(draw_picture()))
+    for name, extra in (("small", 0), ("large", 1)):
+        path = tmp_path / f"{name}.tar"
+        with tarfile.open(path, "w") as tar:
+            put_member(tar, "images/a.png", draw_picture() + bytes(extra))
+            put_member(tar, "annotations.json", value + b" " * len(draw_picture()))
+        if extra:
+            with pytest.raises(DatasetError, match=r"a\.png has \d+ bytes, the limit is"):
+                open_source("coco", path, limits)
+        else:
+            (item,) = open_source("coco", path, limits).items
+            assert counts(item) == EXPECTED

@@ -99,3 +99,31 @@ def test_a_cancelled_job_is_no_longer_its_workers(world: World) -> None:
         world.database.write(lambda session: jobs.retry(session, job, world.clock()))
     with pytest.raises(NotThereError):
         world.database.read(lambda session: jobs.get_job(session, 999))
+
+
+def test_a_job_that_gets_on_outlives_its_workers_and_one_that_does_not_is_set_aside(world: World) -> None:
+    job = add(world, "a")
+    for done in (10, 20, 30, 40, 50):
+        held = must_take(world)
+        note = {"n": done}
+        world.database.write(
+            lambda s, held=held, note=note: jobs.report(s, held, world.clock(), done=note["n"], total=90, progress=note)
+        )
+        world.clock.move(31)
+    for _ in range(2):  # these begin anew, and come no further than the others
+        held = must_take(world)
+        assert held.progress == {"n": 50}
+        world.database.write(lambda s, held=held: jobs.report(s, held, world.clock(), done=20, total=90))
+        world.clock.move(31)
+    assert take(world) is None
+    assert state(world, job)[0] == "set_aside"
+
+
+def test_a_job_that_is_handed_back_is_taken_at_once_and_lost_no_try(world: World) -> None:
+    add(world, "a")
+    for _ in range(4):
+        held = must_take(world)
+        assert held.attempts == 1
+        world.database.write(lambda session, held=held: jobs.hand_back(session, held, world.clock()))
+        with pytest.raises(LeaseLostError):
+            world.database.write(lambda session, held=held: jobs.finish(session, held, world.clock()))

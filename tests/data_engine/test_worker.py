@@ -140,3 +140,25 @@ def test_a_job_that_reports_progress_may_take_as_long_as_it_needs(world: World) 
 
     Worker(world.database, {"embed": handle}, hung_s=0.6, on_hung=told.append).run_once()
     assert (state(world, job)[0], told) == ("done", [])
+
+
+def test_what_a_worker_hands_back_is_another_ones_and_no_try_is_lost(world: World) -> None:
+    job, begun, ended = add(world, "a"), threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def handle(held: HeldJob) -> None:
+        seen.append(held.attempts)
+        if len(seen) == 1:
+            begun.set()
+            ended.wait(60)
+
+    first = Worker(world.database, {"embed": handle})
+    first.hand_back()  # nothing to hand back
+    thread = threading.Thread(target=first.run_once)
+    thread.start()
+    assert begun.wait(60)
+    first.hand_back()
+    Worker(world.database, {"embed": handle}).run_once()
+    ended.set()
+    thread.join()
+    assert (state(world, job)[0], seen) == ("done", [1, 1])

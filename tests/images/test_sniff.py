@@ -7,6 +7,7 @@ from PIL import Image
 
 from anymask.errors import ImageError
 from anymask.images import load_image
+from anymask.images.sniff import SUFFIXES, media_type_of
 from tests.images import pictures
 
 
@@ -44,3 +45,11 @@ def test_wrong_name_of_an_allowed_format_is_no_matter(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(pictures.FILES["png"])
     assert load_image(path).format == "png"
+
+
+def test_the_first_bytes_tell_the_media_type_and_the_suffix() -> None:
+    for form, suffix in (("jpeg", ".jpg"), ("png", ".png"), ("webp", ".webp"), ("gif", ".gif")):
+        content = pictures.encode(Image.fromarray(pictures.SCENE), form.upper())
+        assert SUFFIXES[media_type_of(content[:16])] == suffix
+    with pytest.raises(ImageError, match="PDF"):
+        media_type_of(b"%PDF-1.7")

@@ -85,7 +85,9 @@ def test_files_in_s3_are_kept_and_read_as_in_a_folder(s3: S3, tmp_path: Path) ->
     assert b"".join(one.read_part(key, 5, 8)) == b"byt"
     file = tmp_path / "file"
     file.write_bytes(b"x" * 3_000_000)
-    assert one.size(one.put_file(file)) == 3_000_000
+    sent: list[int] = []
+    assert one.size(one.put_file(file, lambda: sent.append(1))) == 3_000_000
+    assert len(sent) > 3  # its hash is made in three parts
     assert not file.exists()
     with pytest.raises(NotThereError):
         one.read("0" * 64)

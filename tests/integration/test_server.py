@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from soak import api_fuzz, server_faults, sizes
+from soak.transfers import Carrying
 from tests.integration.team import Team, make_team
 
 pytestmark = pytest.mark.slow
@@ -54,6 +55,24 @@ def test_a_steady_load_loses_nothing(make: Make, small_model: Path, small_decode
     server_faults.check_load(
         make(), small_model, small_decoder, annotators=annotators, writes_a_second=writes, seconds=sizes.LOAD_S_CI
     )
+
+
+def test_pictures_are_brought_in_and_written_out_by_workers_that_die_while_people_save(
+    make: Make, tmp_path: Path, small_model: Path, small_decoder: Path
+) -> None:
+    team = make(images=2)
+    carrying = Carrying(
+        team=team,
+        model=small_model,
+        cache=small_decoder,
+        folder=tmp_path,
+        pictures=sizes.TRANSFER_PICTURES_CI,
+        writes_a_second=sizes.TRANSFER_WRITES_A_SECOND,
+        kills=sizes.TRANSFER_KILLS_CI,
+    )
+    with carrying.served() as server:
+        carrying.bring_in(server)
+        carrying.carry(server, "coco" if team.url.startswith("sqlite") else "labels")
 
 
 def test_random_requests_made_from_the_description_are_no_servers_fault(

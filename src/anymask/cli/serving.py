@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SWITCH_S = 0.0005
 _HUNG_CODE = 70
+_LEAVE_S = 5.0
+"""How long a worker that is told to end goes on with an import or export; shorter than a crew waits for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,28 +190,29 @@ def run_worker(place: Place, job_limit_s: float) -> int:
         database, blobs, lambda: load_model(_model_name(place, database), place.device), device=place.device
     )
     ahead = {"embed": Embedder(database, blobs, shelf), PROPOSE: Proposer(database, blobs, shelf)}
-    embed = Worker(database, ahead, hung_s=job_limit_s, on_hung=_end_hung)
-    files = Worker(
-        database,
-        {
-            "import": Importer(database, blobs, None),
-            "export": Exporter(database, blobs, place.workspace / "exports"),
-        },
-        hung_s=job_limit_s,
-        on_hung=_end_hung,
-    )
+    transfers = {
+        "import": Importer(database, blobs, None),
+        "export": Exporter(database, blobs, place.workspace / "exports"),
+    }
+
+    def end_hung(reason: str) -> None:
+        console.warn(f"this worker ends itself: {reason}")
+        for worker in (embed, files):
+            worker.hand_back()
+        os._exit(_HUNG_CODE)
+
+    embed, files = (Worker(database, each, hung_s=job_limit_s, on_hung=end_hung) for each in (ahead, transfers))
     # Long imports must not keep the next picture from being embedded.
     beside = threading.Thread(target=files.run, args=(stop,))
     beside.start()
     embed.run(stop)
-    beside.join()
+    beside.join(_LEAVE_S)
+    if beside.is_alive():
+        # A long import or export goes on with the next worker, where it is noted.
+        files.hand_back()
+        os._exit(0)
     database.close()
     return 0
-
-
-def _end_hung(reason: str) -> None:
-    console.warn(f"this worker ends itself: {reason}")
-    os._exit(_HUNG_CODE)
 
 
 def begin_model(place: Place, database: Database, blobs: Blobs) -> ModelShelf:

@@ -6,16 +6,18 @@ What is there once never changes, so it can be cached for ever, and writing it t
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import fsspec
+from fsspec.callbacks import Callback
 from fsspec.implementations.local import LocalFileSystem
 
-from anymask.errors import NotThereError, NotWritableError, StoreError
+from anymask.errors import AnymaskError, NotThereError, NotWritableError, StoreError
 from anymask.runs import write_atomically
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -58,12 +60,16 @@ class Blobs:
                 self.files.pipe_file(path, data)
         return key
 
-    def put_file(self, source: Path) -> str:
-        """The same for the content of a file, which may be larger than memory; `source` is gone afterwards."""
+    def put_file(self, source: Path, on_part: Callable[[], None] = lambda: None) -> str:
+        """The same for the content of a file, which may be larger than memory; `source` is gone afterwards.
+
+        `on_part` is called again and again while it goes on, from another thread too.
+        """
         digest = hashlib.sha256()
         with source.open("rb") as stream:
             while part := stream.read(_PART_BYTES):
                 digest.update(part)
+                on_part()
         key = digest.hexdigest()
         path = self._path(key)
         with self._writing(str(source)):
@@ -71,9 +77,12 @@ class Blobs:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             if self.is_local and source.stat().st_dev == Path(path).parent.stat().st_dev:
                 source.replace(path)
+            elif self.is_local:
+                _copy(source, Path(path), on_part)
             else:
-                self.files.put_file(str(source), path)
-                source.unlink()
+                sent = Callback(hooks={"sent": lambda *_: on_part()})
+                self.files.put_file(str(source), path, callback=sent)
+            source.unlink(missing_ok=True)
         return key
 
     def has(self, key: str) -> bool:
@@ -122,6 +131,8 @@ class Blobs:
     def _writing(self, what: str) -> Iterator[None]:
         try:
             yield
+        except AnymaskError:  # of the caller's `on_part`
+            raise
         except OSError as error:
             raise NotWritableError(f"{what} cannot be kept ({_reason(error)}); free some space or rights") from error
         except Exception as error:
@@ -130,6 +141,22 @@ class Blobs:
     def _path(self, key: str) -> str:
         assert _KEY.fullmatch(key), key
         return f"{self.root}/{key[:2]}/{key}"
+
+
+def _copy(source: Path, target: Path, on_part: Callable[[], None]) -> None:
+    """To another disk: whole, or not there."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with source.open("rb") as read, temporary.open("wb") as written:
+            while part := read.read(_PART_BYTES):
+                written.write(part)
+                on_part()
+            written.flush()
+            os.fsync(written.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _reason(error: Exception) -> str:

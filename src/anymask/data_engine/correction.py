@@ -41,6 +41,7 @@ from anymask.data_engine.tables import ImageRow, JournalRow, ProjectRow, TaskRow
 from anymask.dataset.labelled_picture import LabelledPicture
 from anymask.dataset.provenance import Notes
 from anymask.errors import MaskError, NotThereError, TakenError
+from anymask.images.sniff import SUFFIXES
 from anymask.masks.overlap import rle_iou_matrix
 from anymask.masks.rle import area, from_json, to_json
 from anymask.masks.sets import set_from_rles
@@ -58,7 +59,6 @@ BEGUN, ADDED = "correction", "automatic_masks"
 """Kinds of journal entries: what a project was begun with; a picture that came with its masks."""
 _NAMESPACE = uuid.UUID("5b8d6b3e-58f2-4d63-8d6f-0d6f7d2b9c44")
 """Of the ids of automatic masks, which follow from project, picture and place."""
-_SUFFIX = {"image/jpeg": ".jpg", "image/webp": ".webp", "image/png": ".png"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,7 +138,7 @@ def add(database: Database, blobs: Blobs, project_id: int, picture: LabelledPict
     single = picture.without_crowds()
     if kept.size_hw != single.masks.size_hw:
         raise MaskError(f"the masks are of a picture of {single.masks.size_hw} (height, width), this is {kept.size_hw}")
-    name = picture.name if "." in picture.name.rpartition("/")[2] else picture.name + _SUFFIX[kept.media_type]
+    name = picture.name if "." in picture.name.rpartition("/")[2] else picture.name + SUFFIXES[kept.media_type]
     masks = _checked(single, database)
     return database.write(lambda session: _add(session, database, project_id, name, kept, single, masks))
 

@@ -1,7 +1,7 @@
 """Jobs that write a project as one tar file: SA-1B, COCO or label maps, each as `anymask.dataset` reads it.
 
-Pictures go in one by one, in short transactions, while people work. The file grows beside the store; how far it is good
-is noted in the job, so that a worker that takes over cuts it there and goes on.
+Pictures go in one by one, in short transactions, while people work; each is as it was at its own moment. The file grows
+beside the store; how far it is good is noted in the job, so that a worker that takes over cuts it there and goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import json
 import os
 import re
 import tarfile
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -22,12 +24,12 @@ from sqlalchemy.orm import Session
 
 from anymask.data_engine import jobs
 from anymask.data_engine.blobs import Blobs
+from anymask.data_engine.coco_spool import CocoSpool, has_all, open_spool, remove_spool
 from anymask.data_engine.jobs import HeldJob
 from anymask.data_engine.mask_notes import notes_of
 from anymask.data_engine.mask_rows import ACCEPTED, PROPOSED, list_masks, to_rle
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import ImageRow, MaskRow, TaskRow
-from anymask.dataset.formats.coco import OBJECT, CocoPicture, to_coco
 from anymask.dataset.formats.png import encode_labels
 from anymask.dataset.formats.sa1b import to_sa1b
 from anymask.dataset.pairs import is_sa1b_name
@@ -39,6 +41,8 @@ from anymask.masks.types import MaskSet
 
 FORMATS = ("coco", "sa1b", "labels")
 _SAVE_EVERY = 25
+_ALIVE_S = 10.0
+"""How often a file that is being stored is said to be, so that it is not held for hung."""
 _JPEG_QUALITY = 95
 """Of pictures that were no JPEG, in SA-1B's form, which holds nothing else."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -59,25 +63,31 @@ class Exporter:
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"export-{held.id}.tar.part"
         ids = self.database.read(lambda session: _image_ids(session, held))
-        with part.open("r+b" if part.exists() else "w+b") as stream:
-            first = _begin(stream, held, part)
+        with ExitStack() as stack:
+            stream = stack.enter_context(part.open("r+b" if part.exists() else "w+b"))
+            noted = held.progress if _is_good(held.progress, part) else {}
+            stream.truncate(noted.get("offset", 0))
+            stream.seek(0, os.SEEK_END)
+            spool = None
+            if held.payload["format"] == "coco":
+                spool = stack.enter_context(open_spool(part, noted.get("coco", {})))
             with tarfile.TarFile(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                for place, image_id in enumerate(ids[first:], first + 1):
-                    self._add(tar, held, image_id)
-                    if place % _SAVE_EVERY == 0:
-                        self._save(held, tar, stream, place, len(ids))
-                if held.payload["format"] == "coco":
-                    self._add_coco(tar, held, ids)
+                for place, image_id in enumerate(ids[noted.get("images", 0) :], noted.get("images", 0) + 1):
+                    self._add(tar, held, image_id, spool)
+                    if place % _SAVE_EVERY == 0 or place == len(ids):
+                        self._save(held, tar, stream, spool, place, len(ids))
+                if spool is not None:
+                    spool.write_into(tar)
             stream.flush()
             os.fsync(stream.fileno())
-        self._report(held, len(ids), len(ids), None)
-        return self.blobs.put_file(part)
+        return self._store(held, part, len(ids))
 
-    def _add(self, tar: tarfile.TarFile, held: HeldJob, image_id: int) -> None:
-        image, masks, _, notes = self._read(held, image_id)
+    def _add(self, tar: tarfile.TarFile, held: HeldJob, image_id: int, spool: CocoSpool | None) -> None:
+        image, masks, labels, notes = self._read(held, image_id)
         data, form = self.blobs.read(image.pixels_key), held.payload["format"]
-        if form == "coco":
+        if spool is not None:
             put_member(tar, f"images/{image.file_name}", data)
+            spool.add(image.id, image.file_name, masks, labels)
         elif form == "sa1b":
             name = sa1b_name(image)
             put_member(tar, f"{name}.jpg", data if image.media_type == "image/jpeg" else _to_jpeg(data))
@@ -87,32 +97,41 @@ class Exporter:
             for name, member in label_members(image, data, masks):
                 put_member(tar, name, member)
 
-    def _add_coco(self, tar: tarfile.TarFile, held: HeldJob, ids: list[int]) -> None:
-        names: dict[str, int] = {}
-        pictures: list[CocoPicture] = []
-        for image_id in ids:
-            image, masks, labels, _ = self._read(held, image_id)
-            categories = tuple(names.setdefault(label or "object", len(names) + OBJECT) for label in labels)
-            pictures.append(
-                CocoPicture(image_id=image.id, file_name=image.file_name, masks=masks, category_ids=categories)
-            )
-        categories_by_id = {number: name for name, number in names.items()} or None
-        put_member(tar, "annotations.json", json.dumps(to_coco(pictures, categories_by_id)).encode())
+    def _store(self, held: HeldJob, part: Path, total: int) -> str:
+        """The file's key; says now and then that it is on its way."""
+        said = time.monotonic()
+
+        def on_part() -> None:
+            nonlocal said
+            if time.monotonic() - said > _ALIVE_S:
+                said = time.monotonic()
+                self._report(held, total, total, f"{total} pictures, the file is being stored")
+
+        self._report(held, total, total, f"{total} pictures, the file is being stored")
+        key = self.blobs.put_file(part, on_part)
+        remove_spool(part)
+        self._report(held, total, total, f"{total} of {total} pictures")
+        return key
 
     def _read(self, held: HeldJob, image_id: int) -> tuple[ImageRow, MaskSet, list[str | None], Notes]:
         return self.database.read(lambda session: _contents(session, image_id, held))
 
-    def _save(self, held: HeldJob, tar: tarfile.TarFile, stream: BinaryIO, place: int, total: int) -> None:
+    def _save(
+        self, held: HeldJob, tar: tarfile.TarFile, stream: BinaryIO, spool: CocoSpool | None, place: int, total: int
+    ) -> None:
         stream.flush()
         os.fsync(stream.fileno())
-        self._report(held, place, total, {"images": place, "offset": int(tar.offset)})
+        noted: dict[str, Any] = {"images": place, "offset": int(tar.offset)}
+        if spool is not None:
+            noted["coco"] = spool.note()
+        self._report(held, place, total, f"{place} of {total} pictures", noted)
 
-    def _report(self, held: HeldJob, done: int, total: int, progress: dict[str, Any] | None) -> None:
+    def _report(
+        self, held: HeldJob, done: int, total: int, message: str, progress: dict[str, Any] | None = None
+    ) -> None:
         def write(session: Session) -> None:
             now = self.database.clock()
-            jobs.report(
-                session, held, now, done=done, total=total, message=f"{done} of {total} pictures", progress=progress
-            )
+            jobs.report(session, held, now, done=done, total=total, message=message, progress=progress)
 
         self.database.write(write)
 
@@ -143,14 +162,9 @@ def label_members(image: ImageRow, data: bytes, masks: MaskSet) -> list[tuple[st
     return [(f"{name}{suffix}", data), *layers]
 
 
-def _begin(stream: BinaryIO, held: HeldJob, part: Path) -> int:
-    """Cut the file where it is good; how many pictures are in it."""
-    images, offset = int(held.progress.get("images", 0)), int(held.progress.get("offset", 0))
-    if part.stat().st_size < offset:  # another machine's worker began it
-        images, offset = 0, 0
-    stream.truncate(offset)
-    stream.seek(offset)
-    return images
+def _is_good(noted: dict[str, Any], part: Path) -> bool:
+    """Whether what was noted is here; it is not when another machine's worker began the file."""
+    return part.stat().st_size >= noted.get("offset", 0) and has_all(part, noted.get("coco", {}))
 
 
 def _image_ids(session: Session, held: HeldJob) -> list[int]:

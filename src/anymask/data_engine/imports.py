@@ -1,7 +1,8 @@
 """Jobs that bring pictures and masks into a project, in any order of deaths and restarts, while people work on it.
 
 A picture is known by its name and pixels, a mask by its picture and run lengths: what is there already is not added
-again, so a job that begins anew ends with the same project.
+again, so a job that begins anew ends with the same project. A worker that takes over goes on where the last one noted
+how far it was, unless other pictures lie there now.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,8 +31,39 @@ from anymask.images.limits import ImageLimits
 from anymask.masks.rle import to_json
 
 FORMATS = ("folder", "coco", "sa1b", "labels")
+_SAVE_EVERY = 20
 _NAMESPACE = uuid.UUID("8f2c2b0e-6a55-4c0b-9d5b-6f0f0e5b7a11")
 """Of imported masks' ids, which follow from project, picture and run lengths."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How far an import is."""
+
+    pictures: int = 0
+    """Looked at, from the first."""
+    masks: int = 0
+    """New ones."""
+    problems: list[str] = field(default_factory=list)
+    """The first of them."""
+    left_out: int = -1
+    """All of them; as many as `problems` to begin with."""
+
+    def __post_init__(self) -> None:
+        if self.left_out < 0:
+            self.left_out = len(self.problems)
+        self.problems = self.problems[: jobs.MOST_PROBLEMS]
+
+    @classmethod
+    def of(cls, progress: dict[str, Any]) -> _Tally:
+        """As it was noted."""
+        return cls(**{name: value for name, value in progress.items() if name != "names"})
+
+    def leave_out(self, problem: str) -> None:
+        """Count and name one that does not come in."""
+        self.left_out += 1
+        if len(self.problems) < jobs.MOST_PROBLEMS:
+            self.problems.append(problem)
 
 
 class Importer:
@@ -49,19 +83,22 @@ class Importer:
         """
         assert held.project_id is not None
         source = self._open(held)
-        problems, added = list(source.problems), 0
-        for index, item in enumerate(source.items):
+        names = _digest(source)
+        # Other pictures than those that were counted may lie there now.
+        tally = _Tally.of(held.progress) if held.progress.get("names") == names else _Tally(problems=source.problems)
+        for item in source.items[tally.pictures :]:
             try:
-                added += self._bring(held.project_id, item)
+                tally.masks += self._bring(held.project_id, item)
             except StoreError as error:
                 if not isinstance(error, NotThereError) and "another picture called" not in str(error):
                     raise
-                problems.append(f"{item.file_name}: {error}")
+                tally.leave_out(f"{item.file_name}: {error}")
             except (AnymaskError, OSError) as error:
-                problems.append(f"{item.file_name}: {error}")
-            if index % 20 == 19:
-                self._report(held, index + 1, source, added, problems)
-        self._report(held, len(source.items), source, added, problems)
+                tally.leave_out(f"{item.file_name}: {error}")
+            tally.pictures += 1
+            if tally.pictures % _SAVE_EVERY == 0:
+                self._report(held, len(source.items), tally, names)
+        self._report(held, len(source.items), tally, names)
 
     def _open(self, held: HeldJob) -> Source:
         wanted = held.payload
@@ -122,13 +159,15 @@ class Importer:
             journal.write(session, journal.Entry("import", now, None, image.project_id, image_id, details=details))
         return len(new)
 
-    def _report(self, held: HeldJob, done: int, source: Source, added: int, problems: list[str]) -> None:
-        message = f"{done} of {len(source.items)} pictures, {added} new masks, {len(problems)} left out"
-        total = len(source.items)
+    def _report(self, held: HeldJob, total: int, tally: _Tally, names: str) -> None:
+        message = f"{tally.pictures} of {total} pictures, {tally.masks} new masks, {tally.left_out} left out"
+        progress = {"names": names, **asdict(tally)}
 
         def write(session: Session) -> None:
-            now = self.database.clock()
-            jobs.report(session, held, now, done=done, total=total, message=message, problems=problems)
+            now, done, problems = self.database.clock(), tally.pictures, tally.problems
+            jobs.report(
+                session, held, now, done=done, total=total, message=message, problems=problems, progress=progress
+            )
 
         self.database.write(write)
 
@@ -157,15 +196,21 @@ def check_import_path(path: str, roots: list[Path]) -> Path:
     return resolved
 
 
+def _digest(source: Source) -> str:
+    """Of the names of its pictures, in their order."""
+    digest = hashlib.sha256()
+    for item in source.items:
+        digest.update(item.file_name.encode() + b"\0")
+    return digest.hexdigest()
+
+
 def _find(session: Session, project_id: int, name: str) -> ImageRow:
     """The picture of that name, or the only one whose last part or stem it is."""
-    rows = session.scalars(select(ImageRow).where(ImageRow.project_id == project_id, ImageRow.file_name == name)).all()
+    own = select(ImageRow).where(ImageRow.project_id == project_id)
+    rows = list(session.scalars(own.where(ImageRow.file_name == name)))
     if not rows:
-        rows = [
-            row
-            for row in session.scalars(select(ImageRow).where(ImageRow.project_id == project_id))
-            if name in (Path(row.file_name).name, Path(row.file_name).stem)
-        ]
+        alike = session.scalars(own.where(ImageRow.file_name.contains(name, autoescape=True)))
+        rows = [row for row in alike if name in (Path(row.file_name).name, Path(row.file_name).stem)]
     if len(rows) != 1:
         what = "no picture" if not rows else f"{len(rows)} pictures"
         raise NotThereError(f"the project has {what} called {name!r}; add the picture first, or give its full name")

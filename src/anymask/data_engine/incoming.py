@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from anymask.dataset.entries import ReadLimits, RecordEntry, Span, read_entry
-from anymask.dataset.formats.coco import category_names, from_coco
+from anymask.dataset.formats.coco_file import CocoFile
 from anymask.dataset.formats.png import decode_labels
 from anymask.dataset.formats.sa1b import from_sa1b
 from anymask.dataset.members import read_members
 from anymask.dataset.read import index_folder, index_shards
 from anymask.errors import DatasetError, ImageError
-from anymask.images.limits import ImageLimits
 from anymask.images.paths import safe_join
-from anymask.images.sniff import open_container
+from anymask.images.sniff import SUFFIXES, media_type_of
 from anymask.masks.sets import set_from_label_map
 from anymask.masks.types import MaskSet
 
@@ -28,7 +27,8 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif"})
 """Suffixes of the files of a folder that are looked at; what they are is told by content."""
 COCO_NAMES = ("annotations.json", "instances.json", "_annotations.coco.json")
 _MAX_JSON_BYTES = 2**31
-_SUFFIX = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "gif": ".gif"}
+_START_BYTES = 16
+"""Of a picture, which tell its format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,14 @@ def _folder(path: Path) -> Source:
 
 def _coco(path: Path, limits: ReadLimits) -> Source:
     if path.suffix == ".tar":
-        spans = dict(read_members(path, limits))
+        # The one file of all annotations may be larger than any picture.
+        spans = dict(read_members(path, replace(limits, max_member_bytes=_MAX_JSON_BYTES)))
         name = next((name for name in COCO_NAMES if name in spans), None)
         if name is None:
             raise DatasetError(f"{path} holds no {COCO_NAMES[0]}; give a COCO file, its folder, or a tar of the two")
         value = _parse(_read(spans[name]), name)
         by_name = {member.removeprefix("images/"): span for member, span in spans.items()}
-        return Source(list(_coco_items(value, lambda each: _reader(by_name.get(each)))), [])
+        return Source(list(_coco_items(value, lambda each: _reader(each, by_name.get(each), limits))), [])
     if path.is_dir():
         found = next((path / name for name in COCO_NAMES if (path / name).is_file()), None)
         if found is None:
@@ -132,13 +133,17 @@ def _coco(path: Path, limits: ReadLimits) -> Source:
 
 
 def _coco_items(value: Any, find: Callable[[str], Callable[[], bytes] | None]) -> Iterator[Incoming]:
-    pictures = from_coco(value)
-    names = category_names(value)
+    file = CocoFile(value)
+    for image_id in file.image_ids:
+        name = file.file_name(image_id)
+        yield Incoming(name, find(name), partial(_coco_masks, file, image_id))
+
+
+def _coco_masks(file: CocoFile, image_id: int) -> list[tuple[MaskSet, list[str | None]]]:
+    picture, names = file.picture(image_id), file.categories
     plain = set(names.values()) == {"object"}
-    for picture in pictures:
-        ids = picture.category_ids
-        labels = [None if plain else names.get(each) for each in ids] or [None] * len(picture.masks)
-        yield Incoming(picture.file_name, find(picture.file_name), partial(list, [(picture.masks, labels)]))
+    labels = [None if plain else names.get(each) for each in picture.category_ids]
+    return [(picture.masks, labels or [None] * len(picture.masks))]
 
 
 def _of_record(entry: RecordEntry) -> Incoming:
@@ -156,7 +161,7 @@ def _of_record(entry: RecordEntry) -> Incoming:
         return Incoming(f"{entry.id}.jpg", picture, masks)
     # The suffix is not kept in an entry; the content says it.
     try:
-        suffix = _SUFFIX[open_container(picture(), ImageLimits()).format]
+        suffix = SUFFIXES[media_type_of(_read(entry.image, _START_BYTES))]
     except ImageError:
         suffix = entry.image.file.suffix if entry.image.offset == 0 else ""
     return Incoming(f"{entry.name}{suffix}", picture, masks)
@@ -166,14 +171,17 @@ def _unlabelled(masks: MaskSet) -> list[tuple[MaskSet, list[str | None]]]:
     return [(masks, [None] * len(masks))]
 
 
-def _reader(span: Span | None) -> Callable[[], bytes] | None:
+def _reader(name: str, span: Span | None, limits: ReadLimits) -> Callable[[], bytes] | None:
+    if span is not None and span.size > limits.max_member_bytes:
+        raise DatasetError(f"{name} has {span.size} bytes, the limit is {limits.max_member_bytes}")
     return None if span is None else lambda: _read(span)
 
 
-def _read(span: Span) -> bytes:
+def _read(span: Span, most: int | None = None) -> bytes:
+    """All of it, or the first `most` bytes."""
     with span.file.open("rb") as stream:
         stream.seek(span.offset)
-        return stream.read(span.size)
+        return stream.read(span.size if most is None else min(span.size, most))
 
 
 def _parse(data: bytes, name: str) -> Any:

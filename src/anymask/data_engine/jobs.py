@@ -1,7 +1,8 @@
 """Work of the server's own workers, leased in the database: it survives their death, and what kills them is set aside.
 
 A worker holds a job by its token and renews the lease while it works. A job whose lease ran out is taken by another
-worker; after three tries it is set aside, with what is known of the reason.
+worker; after three tries that came no further it is set aside, with what is known of the reason. A long import outlives
+any number of deaths of its workers, by other jobs or machines, as long as it gets on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ LEASE = timedelta(seconds=30)
 """How long a job stays a silent worker's: well under the minute in which it must be on its way again."""
 MOST_TRIES = 3
 MOST_PROBLEMS = 200
+_FURTHEST = "furthest"
+"""In a job's progress: the most that any worker had done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ def take_job(session: Session, kinds: Sequence[str], now: datetime) -> HeldJob |
     row.state, row.attempts, row.token = "running", row.attempts + 1, row.token + 1
     row.expires_at, row.updated_at = now + LEASE, now
     row.started_at = row.started_at or now
-    return HeldJob(row.id, row.kind, row.token, row.attempts, row.project_id, row.payload, row.progress)
+    progress = {name: value for name, value in row.progress.items() if name != _FURTHEST}
+    return HeldJob(row.id, row.kind, row.token, row.attempts, row.project_id, row.payload, progress)
 
 
 def renew(session: Session, held: HeldJob, now: datetime) -> datetime:
@@ -113,7 +117,7 @@ def report(
     problems: Sequence[str] = (),
     progress: dict[str, Any] | None = None,
 ) -> None:
-    """How far it is, and where to go on from; renews the lease.
+    """How far it is, and where to go on from; renews the lease. Further than ever, it has all its other tries again.
 
     Raises: LeaseLostError as `renew`.
     """
@@ -121,8 +125,11 @@ def report(
     row.done, row.total, row.message = done, total, message
     row.problems = list(problems)[:MOST_PROBLEMS]
     row.expires_at, row.updated_at = now + LEASE, now
-    if progress is not None:
-        row.progress = progress
+    furthest = int(row.progress.get(_FURTHEST, 0))
+    if done > furthest:
+        row.attempts = 1
+    if progress is not None or done > furthest:
+        row.progress = {**(row.progress if progress is None else progress), _FURTHEST: max(done, furthest)}
 
 
 def finish(session: Session, held: HeldJob, now: datetime, *, result_key: str | None = None) -> None:
@@ -142,6 +149,15 @@ def fail(session: Session, held: HeldJob, now: datetime, reason: str, *, for_goo
     row = _held(session, held)
     row.state = "set_aside" if for_good or row.attempts >= MOST_TRIES else "waiting"
     row.message, row.expires_at, row.updated_at = reason, None, now
+
+
+def hand_back(session: Session, held: HeldJob, now: datetime) -> None:
+    """Its worker ends for another reason: the job waits for the next one, and this was no try.
+
+    Raises: LeaseLostError as `renew`.
+    """
+    row = _held(session, held)
+    row.state, row.expires_at, row.updated_at, row.attempts = "waiting", None, now, row.attempts - 1
 
 
 def cancel(session: Session, job_id: int, now: datetime) -> JobRow:

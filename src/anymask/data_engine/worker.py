@@ -41,6 +41,7 @@ class Worker:
         """
         self.database, self.handlers, self.poll_s = database, dict(handlers), poll_s
         self.hung_s, self.on_hung = hung_s, on_hung
+        self._held: HeldJob | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; a database that is away is waited for."""
@@ -59,7 +60,7 @@ class Worker:
         held = self.database.write(lambda session: jobs.take_job(session, kinds, self.database.clock()))
         if held is None:
             return False
-        ended = threading.Event()
+        self._held, ended = held, threading.Event()
         alive = threading.Thread(target=self._keep_alive, args=(held, ended), daemon=True)
         alive.start()
         try:
@@ -67,7 +68,19 @@ class Worker:
         finally:
             ended.set()
             alive.join()
+            self._held = None
         return True
+
+    def hand_back(self) -> None:
+        """Before the process ends because of another worker of it: what this one is at is the next one's, and no try
+        is lost. What it still does to the job is refused."""
+        held = self._held
+        if held is None:
+            return
+        try:
+            self.database.write(lambda session: jobs.hand_back(session, held, self.database.clock()))
+        except StoreError as error:
+            _LOG.warning("job %d could not be handed back, its lease will end: %s", held.id, error)
 
     def _do(self, held: HeldJob) -> None:
         try:

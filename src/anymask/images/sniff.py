@@ -14,6 +14,9 @@ from anymask.images.container import Container
 from anymask.images.limits import ImageLimits
 
 ALLOWED = "JPEG, PNG, WebP or GIF"
+SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}
+"""How files of each media type end."""
+_Open = Callable[[bytes, ImageLimits], Container]
 
 
 def open_container(data: bytes, limits: ImageLimits) -> Container:
@@ -21,18 +24,29 @@ def open_container(data: bytes, limits: ImageLimits) -> Container:
 
     Raises: ImageError for a format that is not allowed, a file that is cut or damaged, or a size over `limits`.
     """
-    return _reader_for(data)(data, limits)
+    return _recognise(data)[1](data, limits)
 
 
-def _reader_for(data: bytes) -> Callable[[bytes, ImageLimits], Container]:
+def media_type_of(start: bytes) -> str:
+    """One of `SUFFIXES`, told by the first bytes of a file (16 are enough); the rest may still be damaged.
+
+    >>> media_type_of(b"GIF89a..........")
+    'image/gif'
+
+    Raises: ImageError for a format that is not allowed.
+    """
+    return _recognise(start)[0]
+
+
+def _recognise(data: bytes) -> tuple[str, _Open]:
     if data.startswith(b"\xff\xd8\xff"):
-        return jpeg.open_jpeg
+        return "image/jpeg", jpeg.open_jpeg
     if data.startswith(png.SIGNATURE):
-        return png.open_png
+        return "image/png", png.open_png
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return webp.open_webp
+        return "image/webp", webp.open_webp
     if data[:6] in (b"GIF87a", b"GIF89a"):
-        return gif.open_gif
+        return "image/gif", gif.open_gif
     raise ImageError(f"the content is {_name_content(data)}, expected {ALLOWED}; convert it, for example to PNG")
 
 

@@ -28,7 +28,7 @@ class UprightFile:
 
     data: bytes
     media_type: str
-    """image/jpeg, image/webp (lossless) or image/png."""
+    """image/jpeg, image/webp (lossless) or image/png; `sniff.SUFFIXES` says how its file ends."""
 
 
 def to_upright_file(data: bytes, loaded: LoadedImage, limits: ImageLimits | None = None) -> UprightFile:

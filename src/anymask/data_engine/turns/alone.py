@@ -23,6 +23,7 @@ from anymask.data_engine.turns.config import EngineConfig
 from anymask.data_engine.turns.folder import StoppedError
 from anymask.dataset.choose import part_of, sample_names
 from anymask.errors import DatasetError
+from anymask.images.sniff import SUFFIXES
 from anymask.model.weights import load, model_hash
 
 FOLDER, PICTURES = "generated", "pictures.tar"
@@ -114,8 +115,7 @@ def _pack(blobs: Blobs, rows: list[ImageRow], path: Path) -> None:
     try:
         with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as tar:
             for row in rows:
-                suffix = {"image/jpeg": ".jpg", "image/png": ".png"}.get(row.media_type, ".webp")
-                put_member(tar, f"{label_name(row)}{suffix}", blobs.read(row.pixels_key))
+                put_member(tar, f"{label_name(row)}{SUFFIXES[row.media_type]}", blobs.read(row.pixels_key))
         part.replace(path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be written ({error.strerror}); make room") from error

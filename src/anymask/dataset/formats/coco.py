@@ -59,19 +59,42 @@ def to_coco(pictures: Sequence[CocoPicture], categories: Mapping[int, str] | Non
 
     Raises: MaskError when a mask is malformed, a category has no name, or two pictures have one id.
     """
-    names = {OBJECT: "object"} if categories is None else dict(categories)
+    names = category_names_of(categories)
     ids = [picture.image_id for picture in pictures]
     if len(set(ids)) != len(ids):
         raise MaskError("two pictures have the same image_id; COCO files need a different one for each")
     annotations: list[Json] = []
     for picture in pictures:
-        for index in range(len(picture.masks)):
-            annotations.append(_annotation(picture, index, len(annotations) + 1, names))
+        annotations += picture_annotations(picture, len(annotations) + 1, names)
     return {
-        "images": [_image(picture) for picture in pictures],
+        "images": [picture_image(picture) for picture in pictures],
         "annotations": annotations,
-        "categories": [{"id": key, "name": name, "supercategory": "object"} for key, name in names.items()],
+        "categories": category_list(names),
     }
+
+
+def category_names_of(categories: Mapping[int, str] | None) -> dict[int, str]:
+    """Id -> name; one "object" if None."""
+    return {OBJECT: "object"} if categories is None else dict(categories)
+
+
+def category_list(names: Mapping[int, str]) -> list[Json]:
+    """What stands under `categories`."""
+    return [{"id": key, "name": name, "supercategory": "object"} for key, name in names.items()]
+
+
+def picture_image(picture: CocoPicture) -> Json:
+    """What stands of it under `images`."""
+    height, width = picture.masks.size_hw
+    return {"id": picture.image_id, "width": width, "height": height, "file_name": picture.file_name}
+
+
+def picture_annotations(picture: CocoPicture, first_id: int, names: Mapping[int, str]) -> list[Json]:
+    """What stands of it under `annotations`, numbered from `first_id`.
+
+    Raises: MaskError when a mask is malformed, or its category has no name.
+    """
+    return [_annotation(picture, index, first_id + index, names) for index in range(len(picture.masks))]
 
 
 def from_coco(value: object) -> list[CocoPicture]:
@@ -126,11 +149,6 @@ def objects(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         raise MaskError(f'a COCO file must have "{key}", a list of objects')
     return items
-
-
-def _image(picture: CocoPicture) -> Json:
-    height, width = picture.masks.size_hw
-    return {"id": picture.image_id, "width": width, "height": height, "file_name": picture.file_name}
 
 
 def _annotation(picture: CocoPicture, index: int, annotation_id: int, names: Mapping[int, str]) -> Json:

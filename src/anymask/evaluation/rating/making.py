@@ -40,6 +40,7 @@ from anymask.evaluation.segmenter import ModelSegmenter, Segmenter
 from anymask.evaluation.spread import in_order
 from anymask.evaluation.targets import TargetConfig, choose_targets
 from anymask.images.load import load_image
+from anymask.images.sniff import SUFFIXES
 from anymask.images.upright import to_upright_file
 from anymask.masks.boxes import mask_to_box
 from anymask.masks.rle import decode, encode
@@ -56,7 +57,6 @@ _SAME_BOX_PX = 0.5
 """Boxes of two finished columns are the same when no edge is further apart."""
 _MASKS_AT_ONCE = 32
 """Bounds memory: masks at the picture's size that are held together."""
-_SUFFIX = {"image/jpeg": ".jpg", "image/webp": ".webp", "image/png": ".png"}
 
 
 def make_study(
@@ -280,7 +280,7 @@ def _view(record: Record, places: Sequence[Place], config: RatingConfig, out: Pa
         data, suffix = encode_jpeg(pixels), ".jpg"
     else:
         pixels, upright = loaded.pixels, to_upright_file(record.image_bytes, loaded)
-        data, suffix = upright.data, _SUFFIX[upright.media_type]
+        data, suffix = upright.data, SUFFIXES[upright.media_type]
     name = hashlib.sha256(data).hexdigest()[:16] + suffix
     path = out / PICTURES / name
     try:

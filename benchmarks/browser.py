@@ -1,8 +1,10 @@
-"""The annotation tool in Chromium: click to mask, and frames with 1,000 masks.  python benchmarks/browser.py
+"""The annotation tool in Chromium: click to mask, frames with 1,000 masks, and a picture of 6000 x 4000 pixels.
+
+    python -m benchmarks.browser
 
 Needs Chromium (`make chromium`) and the built tool (`make web`). Everything is real: server, browser, model. A click is
 timed in the page, from the event to the candidates shown; frames while the view moves and zooms, undo and save with all
-those masks on the picture.
+those masks on the picture; opening the large one, from the address to the first prompt that can be answered.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.harness import RESULTS, machine
 from soak.browser_faults import hold_many_masks
+from soak.browser_large import SIZE_HW, work_on_a_large_picture, write_large_picture
 from soak.sizes import MANY_MASKS
 from tests.cli.servers import Running
 from tests.integration.chromium import Tool, browsing
@@ -63,6 +66,11 @@ def main() -> dict[str, Any]:
         cache = Path(os.environ.get("ANYMASK_CACHE", folder / "cache"))
         with Running(["annotate", str(pictures), "--no-browser", "--port", "0"], cache=cache, start_s=600) as server:
             result = measure(server, folder / "profile")
+        large = folder / "large"
+        large.mkdir()
+        write_large_picture(ROOT / "demo" / "astronaut.jpg", large / "large.jpg")
+        with Running(["annotate", str(large), "--no-browser", "--port", "0"], cache=cache, start_s=600) as server:
+            result["large"] = measure_large(server, large / "large.jpg", folder / "large_work")
     target = RESULTS / re.sub(r"[^a-z0-9]+", "-", machine().lower()).strip("-")
     target.mkdir(parents=True, exist_ok=True)
     (target / "browser.json").write_text(json.dumps(result, indent=1) + "\n")
@@ -93,6 +101,21 @@ def measure(server: Running, profile: Path) -> dict[str, Any]:
         **held,
     }
     return result
+
+
+def measure_large(server: Running, picture: Path, folder: Path) -> dict[str, Any]:
+    """The same clicks and frames on a picture of 24 megapixels; its export is checked on the way."""
+    me = server.browser()
+    (project,) = me.data("GET", "/projects")
+    image = server.wait_for_embedding(me, project["id"], wait_s=600)
+    with browsing(folder / "clicks") as context:
+        tool = Tool(context.pages[0], server.url)
+        tool.open(f"/projects/{project['id']}/annotate/{image['id']}")
+        tool.wait_for_model()
+        clicks = tool.page.evaluate(TIME_CLICKS, CLICKS + WARM_UP)[WARM_UP:]
+    times = work_on_a_large_picture(server.url, me, image, picture, folder, frames=FRAMES)
+    shares = {f"click_to_mask_p{share}_ms": round(float(np.percentile(clicks, share)), 1) for share in (50, 95)}
+    return {"size_hw": SIZE_HW, "load_average": round(os.getloadavg()[0], 1), **shares, **times}
 
 
 if __name__ == "__main__":

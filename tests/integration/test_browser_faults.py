@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ from playwright.sync_api import expect
 
 from soak import browser_faults, sizes
 from tests.cli.servers import PASSWORD, Client, Running
+from tests.data_engine.world import draw_picture
 from tests.integration.annotating import masks_of, wait_for_pictures
 from tests.integration.chromium import Tool, browsing
+from tests.services.failing_disk import failing_disk
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +63,48 @@ def sign_in(tool: Tool) -> None:
     tool.page.get_by_label("Password").fill(PASSWORD)
     tool.page.get_by_role("button", name="Sign in").click()
     expect(tool.page.get_by_role("button", name="Sign in")).to_have_count(0)
+
+
+def test_strokes_wait_for_a_disk_that_turned_read_only_under_the_server(
+    tmp_path: Path, small_model: Path, small_decoder: Path, photo_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    shutil.copy(photo_path, pictures / "a.jpg")
+    with failing_disk(tmp_path) as disk:
+        work = ["annotate", str(pictures), "--workspace", str(disk.at / "work"), "--model", str(small_model)]
+        work += ["--no-browser", "--port"]
+        with browsing(tmp_path / "profile") as context:
+            with Running([*work, "0"], cache=small_decoder) as server:
+                port = server.url.rsplit(":", 1)[1].strip("/")
+                me = server.browser()
+                (image,) = wait_for_pictures(me, 1)
+                tool = Tool(context.pages[0], server.url)
+                tool.open(f"/projects/{image['project_id']}/annotate/{image['id']}")
+                tool.wait_for_model()
+                tool.press("b")
+                browser_faults.paint(tool, 0, 2)
+                tool.wait_saved()
+                disk.fail()
+                browser_faults.paint(tool, 2, 3)
+                saving = tool.page.locator(".saving")
+                expect(saving).to_have_text("The server cannot write to its disk: kept here (3)")
+                expect(saving).to_have_attribute("title", re.compile("nothing was saved: .* make it writable"))
+                refused = me.call("POST", f"/projects/{image['project_id']}/images?file_name=b.png", draw_picture())
+                assert (refused.status, refused.json()["kind"]) == (503, "not_writable")
+                # What was acknowledged is there, and can be looked at.
+                assert [mask["order"] for mask in masks_of(me, image["id"])] == [1, 2]
+                tool.expect_masks(5)
+            # Its administrator ends it, mends the disk, and starts it again; the page is still open.
+            disk.repair()
+            with Running([*work, port], cache=small_decoder) as server:
+                tool.wait_saved()
+                assert tool.faults == []
+                me = server.browser()
+                assert [mask["order"] for mask in masks_of(me, image["id"])] == [1, 2, 3, 4, 5]
+                added = me.call("POST", f"/projects/{image['project_id']}/images?file_name=b.png", draw_picture())
+                assert added.status == 201
+                assert len(wait_for_pictures(me, 2)) == 2
 
 
 def test_a_runtime_that_lacks_something_falls_back_and_says_so(server: Running, tmp_path: Path) -> None:

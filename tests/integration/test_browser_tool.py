@@ -16,6 +16,7 @@ from anymask import Predictor
 from anymask.masks import rle
 from anymask.model.weights import load
 from anymask.prompts.types import Prompt
+from soak import browser_large
 from tests.cli.servers import Running
 from tests.integration.annotating import masks_of, wait_for_pictures
 from tests.integration.chromium import Tool, browsing
@@ -204,6 +205,19 @@ def test_two_versions_of_a_mask_are_shown_and_one_is_chosen(server: Running, tmp
         assert kept["area_px"] > mask["area_px"]
         assert kept["version"] == mask["version"] + 2
         assert tool.faults == []
+
+
+def test_a_picture_of_24_megapixels_is_brushed_and_exported_to_the_pixel(
+    tmp_path: Path, tiny_cache: Path, repository: Path
+) -> None:
+    picture = tmp_path / "pictures" / "large.jpg"
+    picture.parent.mkdir()
+    browser_large.write_large_picture(repository / "demo" / "astronaut.jpg", picture)
+    arguments = ["annotate", str(picture.parent), "--no-browser", "--port", "0"]
+    with Running(arguments, cache=tiny_cache) as server:
+        me = server.browser()
+        (image,) = wait_for_pictures(me, 1)
+        browser_large.work_on_a_large_picture(server.url, me, image, picture, tmp_path, frames=20)
 
 
 def test_axe_finds_no_serious_fault_in_light_and_dark(server: Running, tmp_path: Path, repository: Path) -> None:

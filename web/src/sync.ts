@@ -5,7 +5,7 @@ import type { Entry, HeldLease, Log } from "./log";
 
 /** How saving goes, for the person. */
 export interface Saving {
-  readonly state: "saved" | "saving" | "offline" | "signed-out" | "lease-lost" | "conflict";
+  readonly state: "saved" | "saving" | "offline" | "unwritable" | "signed-out" | "lease-lost" | "conflict";
   readonly pending: number;
   /** One sentence; empty when all is well. */
   readonly message: string;
@@ -157,7 +157,9 @@ export class Sync {
     if (error.status === 409) {
       this.report({ state: "lease-lost", pending, message: error.message });
     } else {
-      this.report({ state: "offline", pending, message: error.message });
+      // The server is there, but its disk is full or read-only: waiting is of use, calling somebody more so.
+      const state = error.kind === "not_writable" ? "unwritable" : "offline";
+      this.report({ state, pending, message: error.message });
     }
     this.timer = setTimeout(() => {
       this.kick();

@@ -84,6 +84,17 @@ test("offline, actions wait and are sent in order when the server is back", asyn
   sync.stop();
 });
 
+test("a server whose disk is full or read-only is told from one that is away, and gets everything later", async () => {
+  const { log, server, sync } = await start();
+  server.trouble.push(new ServerError("nothing was saved: free space", 503, "not_writable"));
+  await act(log, ["a"]);
+  const saving = await sync.settled();
+  expect(saving).toEqual({ state: "unwritable", pending: 1, message: "nothing was saved: free space" });
+  expect(await sync.settled()).toMatchObject({ state: "saved", pending: 0 });
+  expect(server.kept).toEqual(["a"]);
+  sync.stop();
+});
+
 test("when only the answer was lost, the same key acts once", async () => {
   const { log, server, sync } = await start();
   server.trouble.push("lost-answer");

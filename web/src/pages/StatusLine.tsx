@@ -12,6 +12,7 @@ const SAVING: Record<Saving["state"], string> = {
   saved: "Saved",
   saving: "Saving…",
   offline: "Not reachable: kept here",
+  unwritable: "The server cannot write to its disk: kept here",
   "signed-out": "Signed out: kept here",
   "lease-lost": "In somebody else's hands: kept here",
   conflict: "Conflict",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anymask.data_engine.generation.config import GenerateConfig
-from anymask.data_engine.generation.manifest import check_same, open_manifest, write_manifest
+from anymask.data_engine.generation.manifest import check_same, open_for_work, open_manifest, write_manifest
 from anymask.errors import DatasetError, RunError
 from tests.data_engine.generation.small_runs import write_pictures
 
@@ -31,6 +31,18 @@ def test_pieces_do_not_reach_over_shards_and_hold_every_picture_once(source: Pat
     assert [piece.shard for piece in manifest.pieces] == [0, 0, 1]
     assert manifest.pictures == 7
     assert {shard: len(pieces) for shard, pieces in manifest.pieces_of_shard().items()} == {0: 2, 1: 1}
+
+
+def test_a_worker_reads_the_head_and_the_lines_of_its_piece_alone(source: Path, tmp_path: Path) -> None:
+    manifest_of(source, tmp_path / "m")
+    whole = open_manifest(tmp_path / "m")
+    lines = (tmp_path / "m").read_bytes().splitlines(keepends=True)
+    (tmp_path / "m").write_bytes(b"".join(lines[:-1]) + b"{cut")
+    work = open_for_work(tmp_path / "m")
+    assert (work.config, work.sources, work.pieces) == (whole.config, whole.sources, ())
+    assert [item.number for item in work.items(whole.pieces[1])] == [4, 5]
+    with pytest.raises(RunError, match="damaged"):
+        open_manifest(tmp_path / "m")
 
 
 def test_pieces_are_named_by_what_is_in_them(source: Path, tmp_path: Path) -> None:

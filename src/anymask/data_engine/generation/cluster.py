@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from anymask.data_engine.generation.crew import Job, Made, prepare_process
-from anymask.data_engine.generation.manifest import FILE, Piece, open_manifest
+from anymask.data_engine.generation.manifest import FILE, Piece, open_for_work
 from anymask.data_engine.generation.pieces import PieceFacts, PieceMaker
 from anymask.errors import MissingDependencyError, RunError
 
@@ -23,7 +23,7 @@ class PieceActor:
     def __init__(self, job: Job) -> None:
         prepare_process(job.threads)
         self._session = job.session
-        self._maker = PieceMaker(job.work, open_manifest(job.work / FILE), device=job.device)
+        self._maker = PieceMaker(job.work, open_for_work(job.work / FILE), device=job.device)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """The pieces of one batch made; the facts of each as one row."""

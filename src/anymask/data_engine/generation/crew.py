@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from anymask.data_engine.generation.attempts import MAX_TRIES
-from anymask.data_engine.generation.manifest import FILE, Piece, open_manifest
+from anymask.data_engine.generation.manifest import FILE, Piece, open_for_work
 from anymask.data_engine.generation.pieces import PieceFacts, PieceMaker
 from anymask.errors import AnymaskError, RunError
 
@@ -193,7 +193,7 @@ def _work(connection: Connection, job: Job, index: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         prepare_process(job.threads)
-        maker = PieceMaker(job.work, open_manifest(job.work / FILE), device=device_of(job.device, index))
+        maker = PieceMaker(job.work, open_for_work(job.work / FILE), device=device_of(job.device, index))
         connection.send(_Ready())
         while (piece := connection.recv()) is not None:
             connection.send(maker.make(piece, job.session))

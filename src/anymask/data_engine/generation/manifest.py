@@ -59,6 +59,7 @@ class Manifest:
     sources: tuple[str, ...]
     only: tuple[str, ...]
     pieces: tuple[Piece, ...]
+    """None in a worker's (`open_for_work`), which is given one after the other."""
 
     @property
     def pictures(self) -> int:
@@ -126,11 +127,23 @@ def open_manifest(path: Path) -> Manifest:
 
     Raises: RunError when it is damaged.
     """
+    return _open(path, with_pieces=True)
+
+
+def open_for_work(path: Path) -> Manifest:
+    """The manifest at `path` without its pieces: opened at once, however many pictures there are.
+
+    Raises: RunError when its head is damaged.
+    """
+    return _open(path, with_pieces=False)
+
+
+def _open(path: Path, *, with_pieces: bool) -> Manifest:
     try:
         with path.open("rb") as stream:
             head = json.loads(stream.readline())
             config = from_plain(GenerateConfig, head["config"])
-            pieces = tuple(_cut(stream, config, path))
+            pieces = tuple(_cut(stream, config, path)) if with_pieces else ()
     except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise RunError(f"{path} is no manifest of this version ({error}); begin again in a new folder") from error
     return Manifest(path, config, tuple(head["sources"]), tuple(head["only"]), pieces)

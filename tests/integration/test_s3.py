@@ -1,4 +1,5 @@
-"""A team's server with its pictures in S3: s3fs and a real server process on both ends, moto's as the store."""
+"""A team's server with its pictures in S3, and bulk generation from there: s3fs and real processes on both ends, the
+store is moto's."""
 
 from __future__ import annotations
 
@@ -14,9 +15,12 @@ from pathlib import Path
 import pytest
 import s3fs
 
+from anymask.data_engine.automatic import CrewConfig, generate
 from anymask.data_engine.blobs import Blobs
+from anymask.dataset.shards import write_members
 from anymask.errors import NotThereError, StoreError
 from tests.cli.servers import Client, Running
+from tests.data_engine.generation.small_runs import hashes, small_config, write_pictures
 from tests.data_engine.world import SIZE_HW, draw_picture
 from tests.services.s3 import S3
 
@@ -107,3 +111,19 @@ def test_a_store_without_keys_is_refused_with_what_to_do(s3: S3, tmp_path: Path,
     assert answer.returncode == 8
     assert "cannot be used" in answer.stderr
     assert "anymask[s3]" in answer.stderr
+
+
+@pytest.mark.usefixtures("s3")
+def test_pictures_and_shards_in_a_bucket_give_the_dataset_that_a_folder_gives(
+    tmp_path: Path, small_model: Path
+) -> None:
+    folder = write_pictures(tmp_path / "photos", 7)
+    (folder / "cut.jpg").write_bytes((folder / "00003.jpg").read_bytes()[:-20])
+    write_members(folder / "more.tar", [("cups/1.jpg", (folder / "00000.jpg").read_bytes()), ("cups/2.jpg", b"none")])
+    s3fs.S3FileSystem().put(str(folder), "bucket/", recursive=True)
+    config = small_config(small_model)
+    generate([str(folder)], tmp_path / "from_folder", config)
+    report = generate(["s3://bucket/photos"], tmp_path / "from_bucket", config, CrewConfig(workers=2))
+    assert hashes(tmp_path / "from_bucket") == hashes(tmp_path / "from_folder")
+    assert sorted(report.failed) == ["cut.jpg", "more.tar/cups/2.jpg"]
+    assert report.report["pictures"] == 7

@@ -1,4 +1,5 @@
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -45,6 +46,13 @@ def test_a_program_that_no_server_started_shows_signs_of_life_to_nobody(monkeypa
     follow_parent(stop)
     assert stop.wait(20)
     assert threading.active_count() <= before + 1
+
+
+def test_a_worker_that_ends_while_its_server_lives_ends_in_peace() -> None:
+    code = "import threading; from anymask.cli.crew import follow_parent; follow_parent(threading.Event())"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert (process.stderr.read(), process.wait(60)) == (b"", 0)
 
 
 def _wait_for(claim: Callable[[], object], wait_s: float = 200) -> None:

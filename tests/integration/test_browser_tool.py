@@ -220,6 +220,52 @@ def test_a_picture_of_24_megapixels_is_brushed_and_exported_to_the_pixel(
         browser_large.work_on_a_large_picture(server.url, me, image, picture, tmp_path, frames=20)
 
 
+def test_all_of_it_works_by_keys_alone(server: Running, tmp_path: Path) -> None:
+    me = server.browser()
+    first, _ = wait_for_pictures(me)
+    with browsing(tmp_path / "profile") as context:
+        tool = Tool(context.pages[0], server.url)
+        tool.open("/")
+        link = tool.page.get_by_role("link", name="Annotate", exact=True)
+        expect(link).to_be_visible()
+        for _ in range(20):
+            tool.press("Tab")
+            if tool.page.evaluate("() => document.activeElement.textContent") == "Annotate":
+                break
+        tool.press("Enter")
+        tool.wait_for_model()
+        tool.press(*["Shift+ArrowUp"] * 2, *["ArrowLeft"] * 3, "Space")
+        candidates = tool.page.locator(".candidate")
+        expect(candidates).to_have_count(3)
+        tool.press("1")
+        expect(candidates.first).to_have_attribute("aria-pressed", "true")
+        tool.press("Enter")
+        tool.expect_masks(1)
+        tool.press("w", "Space", *["Shift+ArrowRight"] * 2, *["Shift+ArrowDown"] * 2, "Space")
+        expect(tool.page.locator(".candidates")).to_contain_text("Score")
+        tool.press("Enter")
+        tool.expect_masks(2)
+        tool.press("Escape", "b", "]", "Space")
+        tool.expect_masks(3)
+        tool.press("l")
+        tool.page.keyboard.type("thing")
+        tool.press("Enter", "Escape")
+        tool.press("Control+z", "Control+z")
+        tool.expect_masks(2)
+        tool.press("Control+y", "Control+y")
+        tool.wait_saved()
+        stored = masks_of(me, first["id"])
+        assert [(mask["provenance"]["tool"], mask["label"]) for mask in stored] == [
+            ("click", None),
+            ("box", None),
+            ("brush", "thing"),
+        ]
+        tool.press("n")
+        expect(tool.page.locator(".side-title")).to_have_text("coffee.jpg")
+        assert tool.faults == []
+    assert me.data("GET", f"/images/{first['id']}")["state"] == "done"
+
+
 def test_axe_finds_no_serious_fault_in_light_and_dark(server: Running, tmp_path: Path, repository: Path) -> None:
     me = server.browser()
     first, _ = wait_for_pictures(me)
@@ -241,6 +287,8 @@ def test_axe_finds_no_serious_fault_in_light_and_dark(server: Running, tmp_path:
                 (base, "Pictures"),
                 (f"{base}/statistics", "Statistics"),
                 (f"{base}/engine", "Engine"),
+                (f"{base}/review", "Nothing left to review"),
+                ("/people", "People"),
             )
             for path, mark in pages:
                 tool.open(path)

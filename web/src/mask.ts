@@ -100,11 +100,16 @@ export function closePolygon(state: State, isAdded: boolean, stamp: Stamp): Stat
   return apply(closed, polygonRuns([state.polygon], state.picture.sizeHw), isAdded, "polygon", stamp);
 }
 
-/** The edited mask in the shape of `rings`. */
-export function reshapeToPolygons(state: State, rings: readonly (readonly Point[])[], stamp: Stamp): State {
+type Rings = readonly (readonly Point[])[];
+
+/** What changed from the polygons `before` to those `after`, done to the edited mask; its other pixels stay. */
+export function reshapeToPolygons(state: State, before: Rings, after: Rings, stamp: Stamp): State {
   const mask = editedMask(state);
   if (mask === null || state.picture === null) return state;
-  const runs = polygonRuns(rings, state.picture.sizeHw);
+  const { sizeHw } = state.picture;
+  const [was, is] = [polygonRuns(before, sizeHw), polygonRuns(after, sizeHw)];
+  const runs = union(subtract(mask.runs, subtract(was, is)), subtract(is, was));
+  if (areEqual(runs, mask.runs)) return state;
   if (runs.edges.length === 0) return remove(state, [mask.id]);
   return replace(state, reshape(mask, runs, "polygon", stamp));
 }

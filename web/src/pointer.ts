@@ -12,7 +12,8 @@ const CLICK_PX = 5;
 /** Corners and the first point of a polygon are caught within this, in screen pixels. */
 const CATCH_PX = 9;
 /** How far an outline may be off when it is turned into corners, in picture pixels. */
-const CORNER_TOLERANCE_PX = 1;
+/** How far the corners' polygon may be from the mask: less makes corners of the stairs of a slanted edge. */
+const CORNER_TOLERANCE_PX = 1.5;
 
 export interface Press {
   /** Screen pixels of the canvas. */
@@ -27,7 +28,7 @@ type Corners = readonly (readonly Point[])[];
 type Drag =
   | { readonly kind: "pan" | "box" | "click"; readonly from: Press }
   | { readonly kind: "paint"; readonly tool: "brush" | "eraser" }
-  | { readonly kind: "corner"; readonly ring: number; readonly index: number };
+  | { readonly kind: "corner"; readonly ring: number; readonly index: number; readonly before: Corners };
 
 /** A click at `xy` with the tool at hand, as a key gives it. */
 export function press(editor: Editor, xy: Point): void {
@@ -131,7 +132,7 @@ export class Pointer {
     }
     if (state.tool === "polygon" && !press.isRight) {
       const corner = this.cornerAt(xy);
-      if (corner !== null) return { kind: "corner", ...corner };
+      if (corner !== null) return { kind: "corner", ...corner, before: this.corners };
     }
     return { kind: "click", from: press };
   }
@@ -194,7 +195,7 @@ export class Pointer {
     if (drag?.kind === "paint") paint(this.editor, way, drag.tool);
     else if (drag?.kind === "corner") {
       const { corners } = this;
-      this.editor.act("Move corner", (state, stamp) => reshapeToPolygons(state, corners, stamp));
+      this.editor.act("Move corner", (state, stamp) => reshapeToPolygons(state, drag.before, corners, stamp));
     } else if (drag?.kind === "box") {
       const box = boxBetween(this.at(drag.from.screenXy), xy);
       this.editor.act("Box", (state, { nowMs }) => setBox(state, box, nowMs));

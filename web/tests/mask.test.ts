@@ -73,8 +73,21 @@ test("a polygon is added or taken away, and fewer than three corners are none", 
 
 test("moved corners give the mask their shape", () => {
   const state = select(two(), "a");
-  const rings = trace(LEFT).map((ring) => ring.map(([x, y]) => [x === 2 ? 3 : x, y] as const));
-  expect(rowsOf(reshapeToPolygons(state, rings, STAMP), "a")?.[0]).toBe("###...");
+  const before = trace(LEFT);
+  const rings = before.map((ring) => ring.map(([x, y]) => [x === 2 ? 3 : x, y] as const));
+  expect(rowsOf(reshapeToPolygons(state, before, rings, STAMP), "a")?.[0]).toBe("###...");
+  expect(reshapeToPolygons(state, before, before, STAMP)).toBe(state);
+});
+
+test("a moved corner changes what it moved over and leaves every other pixel, however rough the corners are", () => {
+  const state = select(stateOf([4, 6], maskOf("r", RING)), "r");
+  // As though the hole and a corner had been simplified away.
+  const before = [[[0, 0], [3, 0], [3, 3], [0, 3]]] as const;
+  const after = [[[0, 0], [5, 0], [5, 3], [0, 3]]] as const;
+  const was = rowsOf(state, "r") ?? [];
+  const is = rowsOf(reshapeToPolygons(state, before, after, STAMP), "r") ?? [];
+  expect(is.map((row) => row.slice(0, 3))).toEqual(was.map((row) => row.slice(0, 3)));
+  expect(is[0]?.slice(3)).toBe("##.");
 });
 
 test("holes are filled and islands removed in all selected masks", () => {

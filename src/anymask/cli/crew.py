@@ -97,6 +97,7 @@ def _beat(file: int, stop: threading.Event) -> None:
 
 
 def _stop_at_end_of_input(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # Not by the file object: a thread that waits in it keeps the interpreter from ending.
+    while os.read(sys.stdin.fileno(), 1):
         pass
     stop.set()

@@ -109,7 +109,7 @@ function PictureCard({ image }: { image: Schemas["Image"] }): ReactNode {
         <span className="row quiet">
           <span className={`badge badge-${image.state}`}>{STATES[image.state]}</span>
           {image.review !== "none" && <span className={`badge badge-${image.review}`}>{image.review}</span>}
-          <span>{image.masks} masks</span>
+          <span>{image.masks === 1 ? "1 mask" : `${image.masks} masks`}</span>
         </span>
         {image.embedding === "failed" && <span className="badge badge-reject">model failed on it</span>}
       </Link>

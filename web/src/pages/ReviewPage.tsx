@@ -66,7 +66,7 @@ export function ReviewPage({ projectId, imageId }: { projectId: number; imageId:
       <main className="page">
         <h1>Nothing left to review</h1>
         <p>Pictures come here when an annotator is done with them and the project asks for reviews.</p>
-        <Link className="button" href={`/projects/${projectId}`}>To the pictures</Link>
+        <p><Link className="button" href={`/projects/${projectId}`}>To the pictures</Link></p>
       </main>
     );
   }

@@ -2,7 +2,8 @@
 and how to bring it into a form we read.
 
 Numbers and splits are the paper's (arXiv 2304.02643, table 7). Addresses and licences are what was known of each when
-this was written, from general knowledge and not fetched by us: the dataset's own page decides. None is downloaded for
+this was written, from general knowledge and not fetched by us (PIDRay's licence, EgoHOS's folders and the addresses of
+DOORS and Plittersdorf are from their repositories and papers): the dataset's own page decides. None is downloaded for
 you, since most ask for an account or for consent.
 """
 
@@ -62,7 +63,7 @@ _ROWS: tuple[tuple[str, str, str, str, int, int, str, str, tuple[Form, str]], ..
      "https://bbbc.broadinstitute.org/BBBC038", "CC0",
      _maps("stage1_train has a folder a picture with images/ and masks/ of one PNG a nucleus. " + _INSTANCES_TO_MAP)),
     ("DOORS", "Dataset fOr bOuldeRs Segmentation", "boulders", "DS1", 10000, 10000,
-     "Zenodo, under its title", _SEE, _maps("DS1 has one boulder a picture; its mask is the map.")),
+     "https://doi.org/10.5281/zenodo.7107409", _SEE, _maps("DS1 has one boulder a picture; its mask is the map.")),
     ("TimberSeg", "TimberSeg 1.0", "logs", "all", 220, 2487,
      "Mendeley Data, under its title", _SEE, _coco("Its annotations are a COCO file.")),
     ("NDD20", "Northumberland Dolphin Dataset 2020", "underwater", "all", 4402, 6100,
@@ -91,10 +92,12 @@ _ROWS: tuple[tuple[str, str, str, str, int, int, str, str, tuple[Form, str]], ..
      "https://epic-kitchens.github.io/VISOR/", "CC BY-NC 4.0",
      _coco("Write its polygons, scaled to the pictures' size, as a COCO file.")),
     ("Plittersdorf", "Plittersdorf, of the SOCRATES stereo camera trap", "stereo images", "all", 187, 546,
-     "https://github.com/timmh/socrates", _SEE, _coco("Its annotations are COCO files of three splits: merge them.")),
+     "https://doi.org/10.5281/zenodo.7035934 (labelled data)", _SEE,
+     _coco("Its annotations are COCO files of three splits: merge them.")),
     ("EgoHOS", "Egocentric Hand-Object Segmentation", "egocentric",
      "train (only Ego4D and THU-READ)", 2940, 9961,
-     "https://github.com/owenzlz/EgoHOS", "that of its sources; see its page", _maps("Its label folders are maps.")),
+     "https://github.com/owenzlz/EgoHOS", "that of its sources; see its page",
+     _maps("train/image holds the pictures, train/label the maps: 1 and 2 are hands, 3 to 8 what they hold.")),
     ("IBD", "InstanceBuilding 2D", "drones", "train (2D annotations)", 467, 11953,
      "the page of its paper (instance segmentation of urban buildings)", _SEE, _coco("Its 2D annotations.")),
     ("WoodScape", "WoodScape", "fisheye driving", "set 1", 107, 10266,
@@ -103,7 +106,8 @@ _ROWS: tuple[tuple[str, str, str, str, int, int, str, str, tuple[Form, str]], ..
      "https://www.cityscapes-dataset.com", "for research; an account is needed",
      _maps("*_gtFine_instanceIds.png, 16 bit, is a map: name it as its *_leftImg8bit.png.")),
     ("PIDRay", "PIDRay", "X-ray", "test (hard)", 3733, 8892,
-     "https://github.com/bywang2018/security-dataset", _SEE, _coco("xray_test_hard.json.")),
+     "https://github.com/bywang2018/security-dataset", "academic use only, not commercial",
+     _coco("xray_test_hard.json.")),
     ("DRAM", "Diverse Realism in Art Movements", "paintings", "test", 718, 1179,
      "https://faculty.runi.ac.il/arik/site/artseg/Dram-Dataset.html", _SEE, _maps("Its test labels are maps.")),
     ("TrashCan", "TrashCan 1.0", "underwater", "train (instance task)", 5936, 9540,

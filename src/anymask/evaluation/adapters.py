@@ -24,10 +24,11 @@ class AdaptedSegmenter:
     """A column made of a user's file.
 
     The file defines `make_segmenter()`, which returns an object with two methods. `set_image(pixels)` is called once a
-    picture with (H, W, 3) uint8 RGB. `predict(prompt)` takes a `Prompt` (all clicks so far, or a box) and returns an
-    (H, W) mask of bool, or of probabilities, cut at .5; or a pair of (M, H, W) masks and (M,) scores. A prompt of one
-    click begins another mask. The object may have `takes_points` and `takes_boxes` (both true unless said) and
-    `settings`, a text that changes when answers do, such as a checkpoint's name.
+    picture with (H, W, 3) uint8 RGB. `predict(prompt)` takes a `Prompt` (all clicks so far, or a box; in the text
+    experiment `prompt.text`, alone and with one click) and returns an (H, W) mask of bool, or of probabilities, cut at
+    .5; or a pair of (M, H, W) masks and (M,) scores. A prompt of one click begins another mask. The object may have
+    `takes_points` and `takes_boxes` (both true unless said) and `settings`, a text that changes when answers do, such
+    as a checkpoint's name.
     """
 
     path: Path

@@ -46,19 +46,20 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of val-*.tar and train-*.tar")
     parser.add_argument("--model", default="tiny")
-    parser.add_argument("--max-pictures", type=int, help="of each set, for points and instances; all unless given")
+    parser.add_argument("--max-pictures", type=int, help="of each set, for points; all unless given")
+    parser.add_argument("--instance-pictures", type=int, help="of each set, for instances; all unless given")
+    parser.add_argument("--baselines", default="felzenszwalb", help="of points; GrabCut takes three times tiny's time")
     parser.add_argument("--train-pictures", type=int, default=60, help="of each set that was trained on, for points")
     parser.add_argument("--proposal-pictures", type=int, default=5)
     parser.add_argument("--points-per-side", type=int, default=64, help="grid of proposals; the paper's is 64")
     parser.add_argument("--runs", type=Path, default=Path("runs/experiments"))
     given = parser.parse_args(arguments)
     shards = sorted(given.data.glob("val-*.tar"))
-    few = [] if given.max_pictures is None else ["--max-pictures", str(given.max_pictures)]
-    grid = ["--max-pictures", str(given.proposal_pictures), "--points-per-side", str(given.points_per_side)]
-    seen = ["--max-pictures", str(given.train_pictures), "--baselines", "none"]
+    grid = [*at_most(given.proposal_pictures), "--points-per-side", str(given.points_per_side)]
+    seen = [*at_most(given.train_pictures), "--baselines", "none"]
     runs = {
-        "points": ("points", shards, few),
-        "instances": ("instances", shards, few),
+        "points": ("points", shards, [*at_most(given.max_pictures), "--baselines", given.baselines]),
+        "instances": ("instances", shards, at_most(given.instance_pictures)),
         "proposals": ("proposals", shards, grid),
         "points_seen": ("points", sorted(given.data.glob("train-*.tar")), seen),
     }
@@ -69,12 +70,11 @@ def main(arguments: Sequence[str]) -> int:
         if code:
             return code
         reports[name] = json.loads((given.runs / name / "report.json").read_text())
-    many = "every picture" if given.max_pictures is None else f"{given.max_pictures} pictures"
     size = (
-        f"Model `{given.model}`, {many} of each `val-*` set for points and instances, {given.proposal_pictures} for "
-        f"proposals with {given.points_per_side} x {given.points_per_side} clicks, on "
-        f"{reports['points']['machine']['processor']}. None of these pictures was trained on. "
-        "Brackets: 95 % bootstrap over pictures."
+        f"Model `{given.model}`: {how_many(given.max_pictures)} of each `val-*` set for points, "
+        f"{how_many(given.instance_pictures)} for instances, {how_many(given.proposal_pictures)} for proposals with "
+        f"{given.points_per_side} x {given.points_per_side} clicks, on {reports['points']['machine']['processor']}. "
+        "None of these pictures was trained on. Brackets: 95 % bootstrap over pictures."
     )
     draw_deltas(reports["points"], PAGE.parent / "points_deltas.png")
     draw_examples(given.runs / "instances" / f"{reports['instances']['columns'][0]}.jsonl", shards)
@@ -82,6 +82,16 @@ def main(arguments: Sequence[str]) -> int:
     parts = [size, *points_part(reports["points"]), *seen_part(reports["points_seen"], given), *tables_part(valid)]
     write_page("\n\n".join(parts))
     return 0
+
+
+def at_most(pictures: int | None) -> list[str]:
+    """The option for so many pictures of each set; none for all."""
+    return [] if pictures is None else ["--max-pictures", str(pictures)]
+
+
+def how_many(pictures: int | None) -> str:
+    """The same in words."""
+    return "every picture" if pictures is None else f"{pictures} pictures"
 
 
 def write_page(text: str) -> None:

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--max-pictures", type=int, help="of each set, for points; all unless given")
     parser.add_argument("--instance-pictures", type=int, help="of each set, for instances; all unless given")
-    parser.add_argument("--baselines", default="felzenszwalb", help="of points; GrabCut takes three times tiny's time")
+    parser.add_argument("--baselines", default="felzenszwalb", help="of points; GrabCut takes longer than tiny")
     parser.add_argument("--train-pictures", type=int, default=60, help="of each set that was trained on, for points")
     parser.add_argument("--proposal-pictures", type=int, default=5)
     parser.add_argument("--points-per-side", type=int, default=64, help="grid of proposals; the paper's is 64")

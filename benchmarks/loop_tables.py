@@ -1,32 +1,54 @@
-"""The tables of docs/experiments/loop.md from an engine's folder.  python -m benchmarks.loop_tables LOOP_DEMO/engine
+"""The tables of docs/experiments/loop.md from an engine's folder, and its plot.
 
-One of the turns (what people did, from the simulated people's notes, and the gate's decision), one of every model's
-scores.
+    python -m benchmarks.loop_tables LOOP_DEMO/engine --plot docs/pictures/loop_turns.png
+
+One of the turns (what people did, from the simulated people's notes, and the gate's decision), one of the detectors,
+one of every model's scores.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from anymask.data_engine.loop import TurnReport
+from anymask.data_engine.overview import Overview, line_of
+from anymask.data_engine.overview_page import detectors_table, plots
 from anymask.data_engine.simulated_notes import effort
 from anymask.data_engine.turns.folder import END, TurnFolders
 from anymask.data_engine.turns.score import ALSO, ModelScores
+from anymask.figures.pictures import encode
+from anymask.figures.tables import as_markdown
 
 MEASURES = ("click", "click_oracle", "box", "clicks_3", "clicks_5", "clicks_9")
 
 
 def main(arguments: list[str]) -> None:
-    """Print both."""
+    """Print the tables, and write the plot where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("engine", type=Path)
-    engine: Path = parser.parse_args(arguments).engine
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write the curves of `anymask engine status --html`")
+    asked = parser.parse_args(arguments)
+    engine: Path = asked.engine
     reports = [turn.read(END, TurnReport) for turn in TurnFolders(engine).finished()]
-    print(turns_table(engine, reports), models_table(reports), sep="\n\n")
+    if not reports:
+        sys.exit(f"no turn has ended in {engine}")
+    overview = _overview(engine, reports)
+    detectors = as_markdown(detectors_table(overview))
+    print(turns_table(engine, reports), detectors, models_table(reports), sep="\n\n")
+    if asked.plot is not None:
+        asked.plot.write_bytes(encode(plots(overview), "png"))
+
+
+def _overview(engine: Path, reports: list[TurnReport]) -> Overview:
+    """Of the turns alone."""
+    known = [one if one.effort else replace(one, effort=effort(engine, one.number)) for one in reports]
+    lines = tuple(line_of(one) for one in known)
+    return Overview(project=engine.name, stage=reports[-1].next_stage, turns=lines, deployments=(), waiting=0)
 
 
 def turns_table(engine: Path, reports: list[TurnReport]) -> str:

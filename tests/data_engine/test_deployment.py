@@ -1,15 +1,18 @@
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import onnxruntime
 import pytest
+from sqlalchemy.orm import Session
 
 from anymask.data_engine import deployment, jobs, pictures
 from anymask.data_engine.blobs import Blobs
 from anymask.data_engine.deployment import deploy
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import DeploymentRow, EmbeddingRow, ModelRow
-from anymask.errors import NotThereError
+from anymask.errors import NotThereError, TakenError
 from anymask.model.weights import load, model_hash
 from tests.data_engine.world import MODEL, World
 
@@ -91,6 +94,31 @@ def test_there_is_nothing_to_go_back_to_at_first(world: World) -> None:
     deployment.promote(world.database, MODEL, key="1", note="")
     with pytest.raises(NotThereError, match="no other model was before it"):
         deployment.roll_back(world.database)
+
+
+def test_of_two_who_change_the_model_at_once_the_second_sees_what_the_first_did(world: World) -> None:
+    know(world, MODEL, "b" * 64, "c" * 64)
+    deployment.promote(world.database, MODEL, key="1", note="")
+    entered, go_on = threading.Event(), threading.Event()
+
+    def first(session: Session) -> str:
+        row = deployment.current_to_change(session)
+        assert row is not None
+        entered.set()
+        assert go_on.wait(30)
+        return deployment.make_current(session, world.database, "b" * 64, deployment.ROLLBACK, note="").model_sha256
+
+    with ThreadPoolExecutor(2) as pool:
+        person = pool.submit(world.database.write, first)
+        assert entered.wait(30)
+        # A turn whose candidate was found better than the model that is current now.
+        turn = pool.submit(deployment.promote, world.database, "c" * 64, key="2", note="", instead_of=MODEL)
+        assert wait([turn], timeout=1).not_done
+        go_on.set()
+        assert person.result(30) == "b" * 64
+        with pytest.raises(TakenError, match="not current any more"):
+            turn.result(30)
+    assert now(world) == "b" * 64
 
 
 def test_a_server_that_starts_keeps_what_was_promoted(world: World, small_model: Path, tmp_path: Path) -> None:

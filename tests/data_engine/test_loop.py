@@ -6,17 +6,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from anymask.data_engine import deployment
-from anymask.data_engine.loop import Engine, Plan, TurnHooks, new_masks, take_turn
+from anymask.data_engine import deployment, loop, queue
+from anymask.data_engine.loop import Candidate, Engine, Plan, Published, Scores, TurnHooks, new_masks, take_turn
+from anymask.data_engine.mask_rows import check_mask
 from anymask.data_engine.promote import GateConfig
 from anymask.data_engine.store import Database
-from anymask.data_engine.tables import MaskRow, TurnRow
-from anymask.data_engine.turns.config import StageConfig, StageTarget
+from anymask.data_engine.tables import ImageRow, MaskRow, TaskRow, TurnRow
+from anymask.data_engine.turns import stages
+from anymask.data_engine.turns.config import EngineConfig, ScoreConfig, StageConfig, StageTarget
+from anymask.data_engine.turns.detecting import Detected
+from anymask.data_engine.turns.freeze import DatasetVersion, choose_masks, freeze
 from anymask.errors import DatasetError, NotThereError, RunError
 from anymask.model.sam import Sam
-from anymask.model.weights import load, model_hash
+from anymask.model.weights import load, model_hash, save
+from tests.data_engine.turn_report import make_report
 from tests.data_engine.turns.labelled_world import add_labelled, make_engine
-from tests.data_engine.world import Clock, World
+from tests.data_engine.world import Clock, World, provenance, rectangle
 
 
 @pytest.fixture
@@ -76,6 +81,7 @@ def test_a_turn_that_does_not_pass_the_gate_changes_nothing_but_the_queue_and_th
     assert steps[:4] == ["choose masks", "freeze the dataset version", "retrain", "score both models"]
     assert "keep the model" in steps
     folder = engine.turns.finished()[0].path
+    assert engine.turns.finished()[0].read("config", EngineConfig) == engine.config
     text = (folder / "model_card.md").read_text()
     assert text.startswith("# Model card: turn 1")
     assert (folder / "training" / "metrics.jsonl").is_file()
@@ -123,3 +129,116 @@ def test_a_turn_with_nothing_to_learn_from_is_not_begun_and_goes_when_there_is_s
     with pytest.raises(RunError, match="no_such_recipe"):
         take_turn(stopped_later)
     assert len(engine.turns.begin().read("plan", Plan).masks) == 12
+
+
+def planned(engine: Engine) -> set[tuple[str, int]]:
+    """The masks and versions that the next turn learns from, of which only the plan and the dataset are made."""
+    broken = replace(engine.config, assisted=StageConfig(recipe="no_such_recipe", steps=1))
+    with pytest.raises(RunError, match="no_such_recipe"):
+        take_turn(Engine(engine.folder, broken, engine.database, engine.blobs, engine.cache))
+    turn = engine.turns.begin()
+    masks = turn.read("plan", Plan).masks
+    assert sum(turn.read("dataset", DatasetVersion).masks.values()) == len(masks)
+    turn.keep("turn", make_report(turn.number))
+    return {(one.mask, one.version) for one in masks}
+
+
+def test_the_new_masks_alone_are_learned_from_where_that_is_configured(engine: Engine, world: World) -> None:
+    engine = Engine(
+        engine.folder, replace(engine.config, learn_from="new"), engine.database, engine.blobs, engine.cache
+    )
+    first = planned(engine)
+    assert len(first) == 12
+    with pytest.raises(DatasetError, match="annotate and finish pictures first"):
+        take_turn(engine)
+    image = add_labelled(world, 20)
+    # What was corrected since is new again.
+    corrected, version = sorted(first)[0]
+    row = engine.database.read(lambda session: session.get_one(MaskRow, corrected))
+    task = world.database.write(
+        lambda s: queue.open_task(s, world.ann, s.get_one(ImageRow, row.image_id), world.project, world.clock())
+    )
+    lease = queue.Lease(task.id, task.token)
+    mask = check_mask(rectangle(1, 2, 20, 30, (64, 64)), (64, 64), provenance=provenance())
+    change = world.change("replace", corrected, base_version=version, mask=mask)
+    world.apply(world.ann, engine.database.read(lambda s: s.get_one(ImageRow, row.image_id)), change, lease=lease)
+    world.database.write(lambda s: queue.finish(s, world.ann, lease, world.clock()))
+    fresh = engine.database.read(lambda s: {one.id for one in s.query(MaskRow) if one.image_id == image.id})
+    assert planned(engine) == {(corrected, version + 1), *((one, 1) for one in fresh)}
+    # In the last stage nobody annotates, so that there is nothing new: all of them, beside those made alone.
+    engine.database.write(lambda session: stages.set_stage(session, engine.project_id, "automatic"))
+    plan = loop._choose(engine, engine.turns.begin())
+    assert len(plan.masks) == 14
+
+
+DETECTED = Detected(recall=0.1, precision=0.8, confidence=0.5, boxes_a_picture=2.0, pictures=4, held_pictures=2)
+
+
+def keep_until(step: str, engine: Engine, model: Sam, deployment: int | None = None) -> None:
+    """A turn that is done up to this step; its candidate is the model that is there."""
+    engine.turns.root.mkdir(exist_ok=True)
+    turn, sha256, report = engine.turns.begin(), model_hash(model), make_report()
+    turn.keep("plan", Plan(number=turn.number, begun_at="2026", stage="assisted", model_sha256=sha256, masks=()))
+    (turn.path / "training").mkdir()
+    save(model, turn.path / "training" / "model.safetensors")
+    done = {
+        "dataset": replace(report.version, pictures={"train": 9, "held": 0}),
+        "candidate": Candidate(sha256=sha256),
+        "scores": Scores(models=report.scores),
+        "decision": report.decision,
+        "published": Published(deployment=deployment),
+    }
+    for name in list(done)[: list(done).index(step) + 1]:
+        turn.keep(name, done[name])
+
+
+def test_a_scoring_that_fails_leaves_the_model_and_the_turn_goes_on_when_that_is_mended(
+    engine: Engine, model: Sam, tmp_path: Path
+) -> None:
+    keep_until("candidate", engine, model)
+    choices = engine.database.read(lambda session: choose_masks(session, engine.project_id))
+    freeze(engine.database, engine.blobs, choices, tmp_path / "d", held_share=1e-9, seed=0)
+    shard = tmp_path / "d" / "train.tar"
+    (tmp_path / "cut.tar").write_bytes(shard.read_bytes()[:3000])
+    deployed = engine.database.read(deployment.list_deployments)
+
+    def scored_on(path: Path) -> Engine:
+        config = replace(
+            engine.config, score=ScoreConfig(clicks=1, benchmark=(str(path),)), assisted=StageConfig(steps=1)
+        )
+        return Engine(engine.folder, config, engine.database, engine.blobs, engine.cache)
+
+    for broken in (tmp_path / "nowhere.tar", tmp_path / "cut.tar"):
+        with pytest.raises(DatasetError, match=broken.name):
+            take_turn(scored_on(broken))
+        assert len(engine.database.read(deployment.list_deployments)) == len(deployed)
+        assert engine.current_model() == model_hash(model)
+    report = take_turn(scored_on(shard))
+    assert report is not None
+    assert not report.decision.promote
+    assert engine.current_model() == model_hash(model)
+
+
+def test_skipped_pictures_come_again_for_a_new_model_alone_and_get_its_proposals(
+    engine: Engine, world: World, model: Sam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skipped = world.database.read(lambda s: s.query(TaskRow).filter_by(state="waiting").first())
+    assert skipped is not None
+    leave = update(TaskRow).where(TaskRow.id == skipped.id).values(state="skipped")
+    seen: list[str] = []
+
+    def state() -> str:
+        return world.database.read(lambda s: s.get_one(TaskRow, skipped.id)).state
+
+    def detect(*_: object) -> Detected:
+        seen.append(state())
+        return DETECTED
+
+    monkeypatch.setattr(loop, "_detect", detect)
+    for promoted, expected in ((None, "skipped"), (7, "waiting")):
+        world.database.write(lambda session: session.execute(leave))
+        engine.database.write(lambda session: stages.set_stage(session, engine.project_id, "assisted"))
+        keep_until("published", engine, model, promoted)
+        report = take_turn(engine)
+        assert report is not None
+        assert (state(), seen[-1], report.queue.returned) == (expected, expected, int(promoted is not None))

@@ -1,17 +1,19 @@
 import numpy as np
 
 from anymask.data_engine.overview import Deployed, Overview, line_of
-from anymask.data_engine.overview_page import NOTHING_YET, plots, to_page, to_text, turns_table
+from anymask.data_engine.overview_page import NOTHING_YET, detectors_table, plots, to_page, to_text, turns_table
 from anymask.data_engine.turns.alone import Generated
+from anymask.data_engine.turns.detecting import Detected
 from tests.data_engine.turn_report import make_report
 
 DEPLOYED = Deployed(model_sha256="b" * 64, name="cups turn 1", kind="promote", note="better", at="2026-05-01T13:00:00")
 ALONE = Generated(pictures=4, masks=100, masks_a_picture=25.0)
+DETECTED = Detected(recall=0.38, precision=0.77, confidence=0.43, boxes_a_picture=10.7, pictures=56, held_pictures=14)
 OVERVIEW = Overview(
     project="<cups>",
     stage="automatic",
     turns=(
-        line_of(make_report()),
+        line_of(make_report(detected=DETECTED)),
         line_of(make_report(2, 0.0, stage="semi_automatic")),
         line_of(make_report(3, 0.2, stage="automatic", generated=ALONE)),
     ),
@@ -29,7 +31,15 @@ def test_the_text_has_a_row_a_turn_and_every_reason() -> None:
     assert "turn 2: not promoted: the gain is not certain" in text
     assert "cups turn 1" in text
     rows = [line for line in text.splitlines() if line.startswith(("1 ", "2 ", "3 "))]
-    assert [row.split()[-1] for row in rows] == ["yes", "no", "yes"]
+    assert [row.split()[-1] for row in rows[:3]] == ["yes", "no", "yes"]
+
+
+def test_recall_and_precision_of_each_detector_at_the_shown_confidence_are_told() -> None:
+    assert detectors_table(OVERVIEW).rows == [[1, "0.43", "0.38", "0.77", "10.7", 56, 14]]
+    for shown in (to_text(OVERVIEW), to_page(OVERVIEW)):
+        assert "shown from" in shown
+    assert "Detectors" not in to_page(EMPTY)
+    assert "shown from" not in to_text(EMPTY)
 
 
 def test_before_the_first_turn_it_says_so() -> None:

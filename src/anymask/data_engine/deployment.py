@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from anymask.data_engine.blobs import Blobs
@@ -49,7 +49,7 @@ def deploy(database: Database, blobs: Blobs, model: Sam, name: str, cache: Path)
     kept = keep_model(database, blobs, model, name, cache)
 
     def begin(session: Session) -> str:
-        now = current(session)
+        now = current_to_change(session)
         if now is not None and now.kind != START:
             return now.model_sha256
         if now is None or now.model_sha256 != kept.sha256:
@@ -112,6 +112,14 @@ def current(session: Session) -> DeploymentRow | None:
     return session.scalar(select(DeploymentRow).order_by(DeploymentRow.id.desc()).limit(1))
 
 
+def current_to_change(session: Session) -> DeploymentRow | None:
+    """The same, and nobody else changes which one it is until this transaction ends."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Two transactions would each find the model before current, and both write. SQLite has one writer at a time.
+        session.execute(text("LOCK TABLE deployments IN SHARE ROW EXCLUSIVE MODE"))
+    return current(session)
+
+
 def list_deployments(session: Session) -> list[DeploymentRow]:
     """All of them, the first one first."""
     return list(session.scalars(select(DeploymentRow).order_by(DeploymentRow.id)))
@@ -140,7 +148,7 @@ def promote(database: Database, sha256: str, *, key: str, note: str, instead_of:
         done = session.scalar(select(DeploymentRow).where(DeploymentRow.key == key))
         if done is not None:
             return done.id
-        now = current(session)
+        now = current_to_change(session)
         if instead_of is not None and (now is None or now.model_sha256 != instead_of):
             raise TakenError(f"the model was found better than {instead_of[:12]}..., which is not current any more")
         return make_current(session, database, sha256, PROMOTE, key=key, note=note).id
@@ -155,7 +163,7 @@ def roll_back(database: Database, to: str | None = None) -> tuple[str, str]:
     """
 
     def change(session: Session) -> tuple[str, str]:
-        now = current(session)
+        now = current_to_change(session)
         if now is None:
             raise NotThereError("no server was started on this database yet; there is nothing to go back to")
         wanted = previous_model(session, now.model_sha256) if to is None else _find(session, to)

@@ -11,7 +11,7 @@ one row of the database, after all that servers need of it is in their store.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ from anymask.data_engine.turns.config import AUTOMATIC, SEMI_AUTOMATIC, EngineCo
 from anymask.data_engine.turns.detecting import Detected, make_detector
 from anymask.data_engine.turns.folder import END, StoppedError, TurnFolder, TurnFolders
 from anymask.data_engine.turns.freeze import DatasetVersion, MaskChoice, choose_masks, freeze, refuse_nothing
-from anymask.data_engine.turns.hardest import QueueOrder, order_queue
-from anymask.data_engine.turns.retrain import TrainTask, train
+from anymask.data_engine.turns.hardest import QueueOrder, Skipped, find_skipped, order_queue, return_skipped
+from anymask.data_engine.turns.retrain import TRAINING_LOCK, TrainTask, train
 from anymask.data_engine.turns.score import ALSO, BENCHMARK, HELD, ModelScores, score, summarise
 from anymask.data_engine.turns.stages import StageNumbers
 from anymask.dataset.licences import KNOWN_LICENCES
@@ -42,6 +42,9 @@ from anymask.model.sam import Sam
 from anymask.model.weights import load, model_hash
 from anymask.predict.predictor import Predictor
 from anymask.runs import to_plain, write_atomically
+
+CONFIG_OF_TURN = "config"
+"""The file of a turn's folder that holds the engine's configuration."""
 
 
 def _nothing(*_: Any) -> None:
@@ -176,6 +179,8 @@ def new_masks(engine: Engine) -> int:
 
 
 def _take(engine: Engine, turn: TurnFolder, hooks: TurnHooks) -> TurnReport:
+    # What the folder's results come from: of a turn that goes on, as it is configured now.
+    turn.keep(CONFIG_OF_TURN, engine.config)
     hooks.begins("choose masks")
     plan = turn.once("plan", Plan, lambda: _choose(engine, turn))
     hooks.begins("freeze the dataset version")
@@ -193,12 +198,16 @@ def _take(engine: Engine, turn: TurnFolder, hooks: TurnHooks) -> TurnReport:
     current = candidate.sha256 if published.deployment is not None else plan.model_sha256
     numbers = turn.once("stage", StageNumbers, lambda: _advance(engine, plan))
     next_stage = engine.database.read(lambda session: stages.stage_of(session, engine.project_id))
+    skipped = turn.once("skipped", Skipped, lambda: _find_skipped(engine, published))
+    if not turn.has("queue"):
+        # Before proposals are asked for, which only pictures that wait get.
+        engine.database.write(lambda session: return_skipped(session, skipped))
     detected = None
     if next_stage == SEMI_AUTOMATIC:
         hooks.begins("train the detector")
         detected = turn.once("detected", Detected, lambda: _detect(engine, turn, current, hooks))
     hooks.begins("order the queue")
-    queue = turn.once("queue", QueueOrder, lambda: _order(engine, current, hooks))
+    queue = turn.once("queue", QueueOrder, lambda: _order(engine, current, skipped, hooks))
     report = TurnReport(
         number=plan.number,
         begun_at=plan.begun_at,
@@ -267,6 +276,7 @@ def _retrain(engine: Engine, turn: TurnFolder, plan: Plan, generated: Generated 
         data += [str(path) for path in sorted((turn.path / "generated").glob("sa_*.tar"))]
     task = TrainTask(
         folder=turn.path,
+        lock=engine.folder / TRAINING_LOCK,
         start=_start_weights(engine, turn, plan),
         data=tuple(data),
         stage=engine.config.stage(plan.stage),
@@ -337,18 +347,24 @@ def _publish(engine: Engine, turn: TurnFolder, plan: Plan, candidate: Candidate,
     return Published(deployment=number)
 
 
+def _find_skipped(engine: Engine, published: Published) -> Skipped:
+    """What comes again: a new model may do what the one before could not, the same one cannot."""
+    if published.deployment is None:
+        return Skipped()
+    return engine.database.read(lambda session: find_skipped(session, engine.project_id))
+
+
 def _detect(engine: Engine, turn: TurnFolder, current: str, hooks: TurnHooks) -> Detected:
     """A detector for the model that people have now; it proposes on the pictures that wait."""
     return make_detector(engine.database, engine.blobs, engine.model(current), turn.path, engine.config, hooks)
 
 
-def _order(engine: Engine, current: str, hooks: TurnHooks) -> QueueOrder:
-    if engine.config.hardest.pictures == 0:
-        return QueueOrder(pictures=0)
-    predictor = Predictor(engine.model(current))
-    return order_queue(
-        engine.database, engine.blobs, predictor, engine.project_id, engine.config.hardest, hooks.progress
-    )
+def _order(engine: Engine, current: str, skipped: Skipped, hooks: TurnHooks) -> QueueOrder:
+    config, order = engine.config.hardest, QueueOrder(pictures=0)
+    if config.pictures > 0:
+        predictor = Predictor(engine.model(current))
+        order = order_queue(engine.database, engine.blobs, predictor, engine.project_id, config, hooks.progress)
+    return replace(order, returned=len(skipped.tasks))
 
 
 def _advance(engine: Engine, plan: Plan) -> StageNumbers:

@@ -18,6 +18,7 @@ from anymask.data_engine.simulated_notes import effort
 from anymask.data_engine.tables import ModelRow, TurnRow
 from anymask.data_engine.turns import stages
 from anymask.data_engine.turns.config import ASSISTED, SEMI_AUTOMATIC
+from anymask.data_engine.turns.detecting import Detected
 from anymask.data_engine.turns.folder import END
 from anymask.data_engine.turns.score import BENCHMARK, HELD, ModelScores
 from anymask.runs import from_plain
@@ -47,9 +48,8 @@ class TurnLine:
     """Likewise."""
     masks_a_picture: float | None
     """Likewise; in the last stage of the masks that the model made alone."""
-    recall: float | None
-    """Of the detector that was trained at the end of the turn."""
-    precision: float | None
+    detector: Detected | None
+    """That was trained at the end of the turn, for the next one's people."""
     measure: str
     """What decided."""
     before: float
@@ -152,8 +152,7 @@ def line_of(report: TurnReport) -> TurnLine:
         seconds_a_mask=numbers.seconds_a_mask if work is None else work.seconds_a_mask,
         clicks_a_mask=numbers.clicks_a_mask if work is None else work.clicks_a_mask,
         masks_a_picture=a_picture if alone is None else alone.masks_a_picture,
-        recall=None if report.detected is None else report.detected.recall,
-        precision=None if report.detected is None else report.detected.precision,
+        detector=report.detected,
         measure=verdict.measure,
         before=verdict.before,
         after=verdict.after,

@@ -6,11 +6,16 @@ import numpy as np
 
 from anymask.data_engine.overview import PAPER_MASKS, PAPER_SECONDS, Overview, TurnLine
 from anymask.data_engine.turns.config import ASSISTED, SEMI_AUTOMATIC
+from anymask.data_engine.turns.detecting import Detected
 from anymask.figures import Heading, Labels, Line, Panel, Paragraph, Picture, Table, as_text, html_page, panels
 from anymask.figures.pages import Block
 from anymask.figures.pictures import Pixels
 
 NOTHING_YET = "no turn has ended yet"
+_DETECTORS = (
+    "Trained at the end of a turn, for the people of the next: recall and precision of its boxes at the confidence "
+    "from which they are shown, on pictures that it did not learn from."
+)
 
 
 def turns_table(overview: Overview) -> Table:
@@ -20,6 +25,12 @@ def turns_table(overview: Overview) -> Table:
         *("IoU before", "after", "rise, 95 %", "clicks to IoU", "promoted"),
     )
     return Table(columns, [_row(line) for line in overview.turns])
+
+
+def detectors_table(overview: Overview) -> Table:
+    """A row for each turn at whose end a detector was trained."""
+    columns = ("turn", "shown from", "recall", "precision", "boxes a picture", "learned from", "measured on")
+    return Table(columns, [_detector_row(line.number, line.detector) for line in overview.turns if line.detector])
 
 
 def deployments_table(overview: Overview) -> Table:
@@ -42,6 +53,8 @@ def to_text(overview: Overview) -> str:
         return "\n".join([*lines, NOTHING_YET])
     lines += ["", as_text(turns_table(overview)), ""]
     lines += [f"turn {line.number}: {line.reason}" for line in overview.turns]
+    if any(line.detector for line in overview.turns):
+        lines += ["", as_text(detectors_table(overview))]
     return "\n".join([*lines, "", as_text(deployments_table(overview))])
 
 
@@ -52,6 +65,8 @@ def to_page(overview: Overview) -> str:
         blocks += [Picture(plots(overview), "This project beside the paper's data engine.", "png")]
         blocks += [Heading("Turns"), turns_table(overview)]
         blocks += [Paragraph(f"Turn {line.number}: {line.reason}") for line in overview.turns]
+        if any(line.detector for line in overview.turns):
+            blocks += [Heading("Detectors"), Paragraph(_DETECTORS), detectors_table(overview)]
     else:
         blocks.append(Paragraph(f"{NOTHING_YET[:1].upper()}{NOTHING_YET[1:]}."))
     blocks += [Heading("Models"), deployments_table(overview)]
@@ -115,6 +130,11 @@ def _row(line: TurnLine) -> list[str | int]:
         f"{_shown(line.clicks_to_iou_before, 2)} -> {_shown(line.clicks_to_iou, 2)}",
         "yes" if line.promoted else "no",
     ]
+
+
+def _detector_row(turn: int, one: Detected) -> list[str | int]:
+    measured = [f"{value:.2f}" for value in (one.confidence, one.recall, one.precision)]
+    return [turn, *measured, f"{one.boxes_a_picture:.1f}", one.pictures, one.held_pictures]
 
 
 def _shown(value: float | None, digits: int) -> str:

@@ -7,6 +7,17 @@ from pydantic import Field
 from anymask.server.schemas import Count, Sha256, Stage, Wire
 
 
+class Detector(Wire):
+    """How good a detector is on pictures it did not learn from, at the confidence from which its boxes are shown."""
+
+    confidence: float
+    recall: float
+    precision: float
+    boxes_a_picture: float
+    pictures: Count = Field(description="Learned from.")
+    held_pictures: Count = Field(description="Measured on.")
+
+
 class EngineTurn(Wire):
     """One turn that has ended."""
 
@@ -19,8 +30,7 @@ class EngineTurn(Wire):
     seconds_a_mask: float | None = Field(description="Of the people of this turn.")
     clicks_a_mask: float | None
     masks_a_picture: float | None
-    recall: float | None = Field(description="Of the detector trained at its end, at the confidence that is shown.")
-    precision: float | None
+    detector: Detector | None = Field(description="Trained at its end, for the next one's people.")
     measure: str = Field(description="The mean IoU that decided.")
     before: float
     after: float

@@ -24,7 +24,7 @@ def test_an_engine_is_made_for_a_project_with_its_model_in_the_store(
 ) -> None:
     world = make_place(tmp_path / "work", migrated_sqlite)
     (tmp_path / "held.tar").write_bytes(b"")
-    (tmp_path / "c.json").write_text(json.dumps({"held_share": 0.3, "score": {"clicks": 4}}))
+    (tmp_path / "c.json").write_text(json.dumps({"held_share": 0.3, "score": {"clicks": 6}}))
     words = ["engine", "init", str(tmp_path / "e"), "--project", "cups", "--workspace", str(tmp_path / "work")]
     more = [
         "--model",
@@ -37,7 +37,7 @@ def test_an_engine_is_made_for_a_project_with_its_model_in_the_store(
     assert main([*words, *more]) == 0
     assert "an engine for 'cups'" in capsys.readouterr().out
     config = read_config(tmp_path / "e")
-    assert (config.held_share, config.score.clicks) == (0.3, 4)
+    assert (config.held_share, config.score.clicks) == (0.3, 6)
     assert config.score.benchmark == (str(tmp_path / "held.tar"),)
     row = world.database.read(deployment.current)
     assert row is not None
@@ -76,3 +76,45 @@ def test_mistakes_are_named(
     (tmp_path / "c.json").write_text("{")
     assert main([*words, "--project", "cups", "--config", str(tmp_path / "c.json")]) == 2
     assert "cannot be read as JSON" in capsys.readouterr().err
+
+
+def test_an_engine_begun_with_paths_of_a_folder_is_taken_up_from_another(
+    tmp_path: Path,
+    migrated_sqlite: Path,
+    small_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_place(tmp_path / "work", migrated_sqlite).database.close()
+    for name in ("held.tar", "also.tar", "mix.tar", "more.tar"):
+        (tmp_path / name).write_bytes(b"")
+    plain = {"score": {"benchmark": ["held.tar"]}, "mix": ["mix.tar"], "project": "another", "store": "elsewhere"}
+    (tmp_path / "c.json").write_text(json.dumps(plain))
+    monkeypatch.chdir(tmp_path)
+    where = ["--database", "sqlite:///work/anymask.db", "--store", "work/store", "--workspace", "work"]
+    given = ["--config", "c.json", "--benchmark", "more.tar", "--also", "also.tar", "--model", str(small_model)]
+    assert main(["engine", "init", "e", "--project", "cups", *where, *given]) == 0
+    config = read_config(tmp_path / "e")
+    assert config.database == f"sqlite:///{tmp_path / 'work' / 'anymask.db'}"
+    assert config.store == str(tmp_path / "work" / "store")
+    assert config.score.benchmark == (str(tmp_path / "held.tar"), str(tmp_path / "more.tar"))
+    assert config.score.also == (str(tmp_path / "also.tar"),)
+    assert config.mix == (str(tmp_path / "mix.tar"),)
+    assert config.project == "cups"
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert main(["engine", "status", str(tmp_path / "e")]) == 0
+    assert "project 'cups'" in capsys.readouterr().out
+    assert not (tmp_path / "other" / "work").exists()
+
+
+def test_the_configuration_says_where_the_server_is_unless_an_option_does(
+    tmp_path: Path, migrated_sqlite: Path, small_model: Path
+) -> None:
+    make_place(tmp_path / "work", migrated_sqlite).database.close()
+    url, store = f"sqlite:///{tmp_path / 'work' / 'anymask.db'}", str(tmp_path / "work" / "store")
+    (tmp_path / "c.json").write_text(json.dumps({"database": url, "store": store}))
+    words = ["engine", "init", str(tmp_path / "e"), "--project", "cups", "--model", str(small_model)]
+    assert main([*words, "--config", str(tmp_path / "c.json")]) == 0
+    config = read_config(tmp_path / "e")
+    assert (config.database, config.store) == (url, store)

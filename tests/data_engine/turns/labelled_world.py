@@ -14,6 +14,7 @@ from sqlalchemy import update
 from anymask.data_engine import deployment, pictures
 from anymask.data_engine.loop import Engine
 from anymask.data_engine.mask_rows import PERSON, Maker, check_mask, make_mask
+from anymask.data_engine.promote import GateConfig
 from anymask.data_engine.tables import ImageRow, TaskRow
 from anymask.data_engine.turns.config import EngineConfig, HardestConfig, ScoreConfig, StageConfig
 from anymask.model.sam import Sam
@@ -79,6 +80,7 @@ def make_engine(world: World, model: Sam, folder: Path, **changes: Any) -> Engin
             "semi_automatic": stage,
             "automatic": stage,
             "score": ScoreConfig(clicks=2),
+            "gate": GateConfig(guards=("box",)),
             "hardest": HardestConfig(pictures=2, grid=2),
             **changes,
         },

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from anymask.data_engine.promote import GateConfig
 from anymask.data_engine.turns.config import (
     AutomaticConfig,
     EngineConfig,
@@ -60,6 +61,14 @@ def test_a_target_of_nothing_never_ends_a_stage() -> None:
         (lambda: AutomaticConfig(pictures=0), "pictures"),
         (lambda: EngineConfig(database="d", store="s", project="p", held_share=1.0), "held_share"),
         (lambda: EngineConfig(database="d", store="s", project="p", processes=0), "processes"),
+        (
+            lambda: EngineConfig(database="d", store="s", project="p", score=ScoreConfig(clicks=3)),
+            r"asks for clicks_5, but score.clicks is 3",
+        ),
+        (
+            lambda: EngineConfig(database="d", store="s", project="p", gate=GateConfig(measure="clicks_0")),
+            "asks for clicks_0",
+        ),
     ],
 )
 def test_values_that_make_no_sense_are_named(make: object, named: str) -> None:

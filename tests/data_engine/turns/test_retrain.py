@@ -1,6 +1,8 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from anymask.data_engine.turns import retrain
 from anymask.data_engine.turns.config import EngineConfig, StageConfig
 from anymask.data_engine.turns.folder import StoppedError
 from anymask.data_engine.turns.freeze import choose_masks, freeze
@@ -28,7 +31,12 @@ def task(world: World, small_model: Path, tmp_path: Path) -> TrainTask:
     freeze(world.database, world.blobs, choices, tmp_path / "dataset", held_share=0.01, seed=0)
     stage = StageConfig(recipe="finetune_decoder", steps=2)
     return TrainTask(
-        folder=tmp_path, start=small_model, data=(str(tmp_path / "dataset" / "train.tar"),), stage=stage, seed=1
+        folder=tmp_path,
+        lock=tmp_path / "training.lock",
+        start=small_model,
+        data=(str(tmp_path / "dataset" / "train.tar"),),
+        stage=stage,
+        seed=1,
     )
 
 
@@ -62,22 +70,58 @@ def test_a_training_that_fails_says_why(task: TrainTask) -> None:
 
 @pytest.mark.slow
 def test_training_ends_with_the_process_that_began_it(task: TrainTask) -> None:
+    with long_training(task) as (parent, children):
+        parent.kill()
+        parent.wait()
+        _, alive = psutil.wait_procs(children, timeout=60)
+        assert alive == []
+
+
+@pytest.mark.slow
+def test_a_turn_that_was_set_aside_leaves_no_training_beside_the_next(
+    task: TrainTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrain, "_WAIT_FOR_OLD_S", 0.5)
+    (tmp_path / "0001").mkdir()
+    (tmp_path / "0002").mkdir()
+    with long_training(replace(task, folder=tmp_path / "0001")) as (parent, children):
+        # Stopped, not ended: it does not hear that its parent ends.
+        children[0].suspend()
+        parent.kill()
+        parent.wait()
+        (tmp_path / "0001").rename(tmp_path / "0001.aside1")
+        with pytest.raises(RunError, match=r"a training of before still runs .*training\.lock"):
+            train(replace(task, folder=tmp_path / "0002"), CONFIG, go, lambda: False)
+        children[0].resume()
+        _, alive = psutil.wait_procs(children, timeout=60)
+        assert alive == []
+    monkeypatch.setattr(retrain, "_WAIT_FOR_OLD_S", 60)
+    assert train(replace(task, folder=tmp_path / "0002"), CONFIG, go, lambda: False).is_file()
+
+
+@contextmanager
+def long_training(task: TrainTask) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Process]]]:
+    """A process that trains for long, and the training that it began."""
     code = (
         "import sys; from pathlib import Path; from tests.data_engine.turns.test_retrain import *\n"
         "task = TrainTask(folder=Path(sys.argv[1]), start=Path(sys.argv[2]), data=(sys.argv[3],), seed=1,\n"
-        "    stage=StageConfig(recipe='finetune_decoder', steps=5000))\n"
+        "    lock=Path(sys.argv[4]), stage=StageConfig(recipe='finetune_decoder', steps=5000))\n"
         "train(task, CONFIG, go, lambda: False)"
     )
-    words = [sys.executable, "-c", code, str(task.folder), str(task.start), task.data[0]]
+    words = [sys.executable, "-c", code, str(task.folder), str(task.start), task.data[0], str(task.lock)]
     with subprocess.Popen(words, cwd=Path(__file__).parents[3]) as parent:
-        until = time.monotonic() + 60
-        while not (children := psutil.Process(parent.pid).children(recursive=True)) and time.monotonic() < until:
+        until, metrics = time.monotonic() + 60, task.folder / "training" / "metrics.jsonl"
+        while not metrics.exists() and time.monotonic() < until:
             time.sleep(0.1)
-        parent.kill()
-        parent.wait()
-    assert children
-    _, alive = psutil.wait_procs(children, timeout=60)
-    assert alive == []
+        family = [psutil.Process(parent.pid), *(children := psutil.Process(parent.pid).children(recursive=True))]
+        try:
+            assert metrics.exists()
+            assert children
+            yield parent, children
+        finally:
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
 
 def test_the_command_says_all_that_is_configured(task: TrainTask) -> None:

@@ -21,7 +21,7 @@ def test_a_model_is_scored_once_on_each_picture(world: World, model: Sam, tmp_pa
     config, data = ScoreConfig(clicks=3), [str(tmp_path / "d" / "train.tar")]
     first = score(model, data, config, tmp_path / "scores", lambda done, total: seen.append((done, total)))
     assert seen[-1] == (3, 3)
-    (kept,) = (tmp_path / "scores").glob("*.jsonl")
+    (kept,) = (tmp_path / "scores").rglob("*.jsonl")
     written = kept.read_bytes()
     assert score(model, data, config, tmp_path / "scores") == first
     assert kept.read_bytes() == written
@@ -29,6 +29,25 @@ def test_a_model_is_scored_once_on_each_picture(world: World, model: Sam, tmp_pa
     assert (found.pictures, found.masks) == (3, 6)
     assert set(found.means) >= {"click", "box", "clicks_3", "click/shapes"}
     assert "clicks_5" not in found.means
+
+
+def test_changed_settings_score_anew_and_back_to_the_old_ones_nothing_is_lost(
+    world: World, model: Sam, tmp_path: Path
+) -> None:
+    add_labelled(world, 0)
+    choices = world.database.read(lambda session: choose_masks(session, world.project.id))
+    freeze(world.database, world.blobs, choices, tmp_path / "d", held_share=0.01, seed=0)
+    data, out = [str(tmp_path / "d" / "train.tar")], tmp_path / "scores"
+    few = score(model, data, ScoreConfig(clicks=2), out)
+    more = score(model, data, ScoreConfig(clicks=4), out)
+    assert [len(target.clicks.curve) for target in few[0].targets if target.clicks] == [2, 2]
+    assert [len(target.clicks.curve) for target in more[0].targets if target.clicks] == [4, 4]
+    kept = sorted(out.rglob("*.jsonl"))
+    written = [path.read_bytes() for path in kept]
+    assert len(kept) == 2
+    # How many pictures are taken, and up to which IoU clicks are counted, changes no score.
+    assert score(model, data, ScoreConfig(clicks=2, max_pictures=None, until_iou=0.5), out) == few
+    assert [path.read_bytes() for path in sorted(out.rglob("*.jsonl"))] == written
 
 
 def test_means_are_over_sets_and_clicks_are_counted() -> None:

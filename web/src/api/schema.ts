@@ -1023,6 +1023,30 @@ export interface components {
             at: string;
         };
         /**
+         * Detector
+         * @description How good a detector is on other pictures than it learned from, at the confidence from which its boxes are shown.
+         */
+        Detector: {
+            /** Confidence */
+            confidence: number;
+            /** Recall */
+            recall: number;
+            /** Precision */
+            precision: number;
+            /** Boxes A Picture */
+            boxes_a_picture: number;
+            /**
+             * Pictures
+             * @description Learned from.
+             */
+            pictures: number;
+            /**
+             * Held Pictures
+             * @description Measured on.
+             */
+            held_pictures: number;
+        };
+        /**
          * EmbeddingMap
          * @description One tensor of an embedding file, and the decoder's input that takes it.
          */
@@ -1080,13 +1104,8 @@ export interface components {
             clicks_a_mask: number | null;
             /** Masks A Picture */
             masks_a_picture: number | null;
-            /**
-             * Recall
-             * @description Of the detector trained at its end, at the confidence that is shown.
-             */
-            recall: number | null;
-            /** Precision */
-            precision: number | null;
+            /** @description Trained at its end, for the next one's people. */
+            detector: components["schemas"]["Detector"] | null;
             /**
              * Measure
              * @description The mean IoU that decided.

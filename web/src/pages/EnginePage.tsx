@@ -32,6 +32,7 @@ export function EnginePage({ projectId }: { projectId: number }): ReactNode {
             {all.turns.length === 0 && <p>No turn has ended yet. The command <code>anymask engine turn</code> takes one.</p>}
             {all.turns.length > 0 && <Curves engine={all} />}
             {all.turns.length > 0 && <Turns turns={all.turns} />}
+            <Detectors turns={all.turns} />
             <Deployments deployments={all.deployments} />
           </>
         )}
@@ -99,6 +100,44 @@ function Turns({ turns }: { turns: readonly Turn[] }): ReactNode {
       <ul className="quiet">
         {turns.map((turn) => <li key={turn.number}>Turn {turn.number}: {turn.reason}</li>)}
       </ul>
+    </section>
+  );
+}
+
+function Detectors({ turns }: { turns: readonly Turn[] }): ReactNode {
+  const rows = turns.flatMap(({ number: turn, detector }) => (detector === null ? [] : [{ turn, ...detector }]));
+  if (rows.length === 0) return null;
+  return (
+    <section>
+      <h2>Detectors</h2>
+      <p className="quiet">
+        Trained at the end of a turn, for the people of the next: recall and precision of its boxes at the confidence from which
+        they are shown, on pictures that it did not learn from.
+      </p>
+      <div className="scroll" tabIndex={0} role="region" aria-label="Detectors">
+        <table>
+          <thead>
+            <tr>
+              {["Turn", "Shown from", "Recall", "Precision", "Boxes a picture", "Learned from", "Measured on"].map((title) => (
+                <th key={title} scope="col">{title}</th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((one) => (
+              <tr key={one.turn}>
+                <th scope="row">{one.turn}</th>
+                <td>{one.confidence.toFixed(2)}</td>
+                <td>{one.recall.toFixed(2)}</td>
+                <td>{one.precision.toFixed(2)}</td>
+                <td>{one.boxes_a_picture.toFixed(1)}</td>
+                <td>{one.pictures}</td>
+                <td>{one.held_pictures}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </section>
   );
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anymask.cli import console
-from anymask.cli.engine.opening import DATABASE, FOLDER, without_password
+from anymask.cli.engine.opening import DATABASE, FOLDER, absolute_database, without_password
 from anymask.cli.options import expand_paths, load_model
 from anymask.errors import ConfigError, NotThereError
 
@@ -90,9 +90,15 @@ def init(
     check_installed()
     refuse_existing(folder)
     home = make_workspace(workspace.expanduser() if workspace is not None else folder / "server")
-    url = database or os.environ.get(DATABASE) or f"sqlite:///{home / 'anymask.db'}"
-    place = Place(database_url=url, store_url=store or str(home / "store"), workspace=home, model=model, device="cpu")
-    made = _configure(config, project, without_password(url), place.store_url, benchmark or [], also or [])
+    plain = {} if config is None else _read(config)
+    here = plain if workspace is None else {}
+    url = database or os.environ.get(DATABASE) or here.get("database") or f"sqlite:///{home / 'anymask.db'}"
+    kept = store or here.get("store") or str(home / "store")
+    place = Place(
+        database_url=absolute_database(url), store_url=_absolute_store(kept), workspace=home, model=model, device="cpu"
+    )
+    where = {"database": without_password(place.database_url), "store": place.store_url, "project": project}
+    made = _configure(plain | where, benchmark or [], also or [])
     opened, blobs = place.open()
     try:
         if pictures:
@@ -106,25 +112,32 @@ def init(
     console.say(f"a turn, when masks are there: anymask engine turn {folder}")
 
 
-def _configure(
-    file: Path | None, project: str, database: str, store: str, benchmark: list[str], also: list[str]
-) -> EngineConfig:
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        plain = json_format.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read as JSON ({error}); give an object of fields") from error
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{file} holds no object of fields but {type(plain).__name__}; give an object of fields")
+    return plain
+
+
+def _configure(plain: dict[str, Any], benchmark: list[str], also: list[str]) -> EngineConfig:
+    """The configuration, every path in it absolute, so that turns may be taken from another folder."""
     from anymask.data_engine.turns.config import EngineConfig
     from anymask.runs import from_plain
 
-    plain: dict[str, Any] = {}
-    if file is not None:
-        try:
-            plain = json_format.loads(file.read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{file} cannot be read as JSON ({error}); give an object of fields") from error
-    made = from_plain(EngineConfig, {"database": database, "store": store, "project": project} | plain)
+    made = from_plain(EngineConfig, plain)
     score = replace(
         made.score,
-        benchmark=(*made.score.benchmark, *map(str, expand_paths(benchmark))),
-        also=(*made.score.also, *map(str, expand_paths(also))),
+        benchmark=tuple(map(str, expand_paths([*made.score.benchmark, *benchmark]))),
+        also=tuple(map(str, expand_paths([*made.score.also, *also]))),
     )
-    return replace(made, score=score)
+    return replace(made, score=score, mix=tuple(map(str, expand_paths(made.mix))))
+
+
+def _absolute_store(url: str) -> str:
+    return url if "://" in url else str(Path(url).expanduser().absolute())
 
 
 def _check_project(database: Database, name: str) -> None:

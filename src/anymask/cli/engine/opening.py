@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anymask.errors import ServerConfigError
+from anymask.errors import ServerConfigError, StoreError
 
 if TYPE_CHECKING:
     from anymask.data_engine.loop import Engine
@@ -50,6 +50,29 @@ def without_password(url: str) -> str:
     query = {name: value for name, value in parsed.query.items() if name != "password"}
     bare = URL.create(parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, query)
     return bare.render_as_string(hide_password=False)
+
+
+def absolute_database(url: str) -> str:
+    """The address with a whole path, where it is of a file.
+
+    >>> absolute_database("sqlite:////a/b.db"), absolute_database("postgresql://masks@db/masks")
+    ('sqlite:////a/b.db', 'postgresql://masks@db/masks')
+
+    Raises: StoreError for what is no address.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            "the database address cannot be read; write sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from error
+    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return url
+    path = Path(str(parsed.database)).expanduser().absolute()
+    return parsed.set(database=str(path)).render_as_string(hide_password=False)
 
 
 @contextmanager

@@ -172,6 +172,12 @@ class EngineConfig:
             raise ConfigError("EngineConfig.held_share and mix_share must be between 0 and 1")
         if self.processes < 1:
             raise ConfigError(f"EngineConfig.processes must be at least 1, got {self.processes}")
+        most = self.score.clicks
+        for name in (self.gate.measure, *self.gate.guards):
+            if name.startswith("clicks_") and not 1 <= int(name.removeprefix("clicks_")) <= most:
+                raise ConfigError(
+                    f"EngineConfig.gate asks for {name}, but score.clicks is {most}; raise it, or name another measure"
+                )
 
     def stage(self, name: str) -> StageConfig:
         """The stage of this name."""

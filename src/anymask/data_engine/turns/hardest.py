@@ -42,6 +42,13 @@ class QueueOrder:
     """Pictures that everybody had skipped, and that come again for the new model."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skipped:
+    """Annotation tasks that everybody had skipped when a new model came."""
+
+    tasks: tuple[int, ...] = ()
+
+
 def difficulty(predictor: Predictor, grid: int) -> float:
     """How unsure the model is of the picture that was set, in [0, 1].
 
@@ -71,11 +78,10 @@ def order_queue(
     config: HardestConfig,
     progress: Callable[[int, int], None],
 ) -> QueueOrder:
-    """Give the waiting tasks of the project their priority, the hardest first, and bring back what all have skipped.
+    """Give the waiting tasks of the project their priority, the hardest first.
 
     Raises: StoreError, ImageError.
     """
-    returned = database.write(lambda session: _return_skipped(session, project_id))
     rows = database.read(lambda session: _waiting(session, project_id, config.pictures))
     sha256 = model_hash(predictor.model)
     found: list[tuple[float, int, str]] = []
@@ -95,7 +101,7 @@ def order_queue(
 
     database.write(write)
     hardest = sorted(found, reverse=True)[:5]
-    return QueueOrder(pictures=len(found), hardest=tuple(name for _, _, name in hardest), returned=returned)
+    return QueueOrder(pictures=len(found), hardest=tuple(name for _, _, name in hardest))
 
 
 def _waiting(session: Session, project_id: int, most: int) -> list[tuple[int, ImageRow]]:
@@ -108,9 +114,15 @@ def _waiting(session: Session, project_id: int, most: int) -> list[tuple[int, Im
     return [(task, image) for task, image in session.execute(query.order_by(ImageRow.sha256).limit(most))]
 
 
-def _return_skipped(session: Session, project_id: int) -> int:
+def find_skipped(session: Session, project_id: int) -> Skipped:
+    """The annotation tasks of the project that everybody has skipped."""
     where = (TaskRow.project_id == project_id, TaskRow.kind == ANNOTATE, TaskRow.state == "skipped")
-    # In one statement: a task that somebody opens meanwhile stays theirs.
-    ids = list(session.scalars(update(TaskRow).where(*where).values(state="waiting").returning(TaskRow.id)))
+    return Skipped(tasks=tuple(session.scalars(select(TaskRow.id).where(*where).order_by(TaskRow.id))))
+
+
+def return_skipped(session: Session, skipped: Skipped) -> None:
+    """These tasks wait again, for everybody; one that somebody has opened meanwhile stays theirs."""
+    # In one statement, so that none is opened between a look and the change.
+    change = update(TaskRow).where(TaskRow.id.in_(skipped.tasks), TaskRow.state == "skipped")
+    ids = list(session.scalars(change.values(state="waiting").returning(TaskRow.id)))
     session.execute(delete(SkipRow).where(SkipRow.task_id.in_(ids)))
-    return len(ids)

@@ -24,7 +24,9 @@ from anymask.dataset.index import RecordIndex
 from anymask.errors import ConfigError, RunError
 from anymask.runs import RunFolder
 
-RUN, LOG, LOCK = "training", "training.log", "training.lock"
+RUN, LOG = "training", "training.log"
+TRAINING_LOCK = "training.lock"
+"""In the engine's folder."""
 WEIGHTS = "model.safetensors"
 _LOOK_S = 0.25
 _WAIT_FOR_OLD_S = 120.0
@@ -40,6 +42,8 @@ class TrainTask:
 
     folder: Path
     """The turn's; the run is in it."""
+    lock: Path
+    """Of the engine's trainings, for a turn that was set aside may have left one."""
     start: Path
     """Weights to begin with."""
     data: tuple[str, ...]
@@ -60,7 +64,7 @@ def train(task: TrainTask, config: EngineConfig, progress: Progress, should_stop
     data to mix with that have a set of the same name.
     """
     command = train_command(task, config)
-    with _own_lock(task.folder / LOCK) as lock, (task.folder / LOG).open("a") as log:
+    with _own_lock(task.lock) as lock, (task.folder / LOG).open("a") as log:
         code = _run(command, task.folder, lock, log, progress, should_stop)
     weights = task.folder / RUN / WEIGHTS
     if code != 0 or not weights.is_file():
@@ -125,7 +129,7 @@ def _own_lock(path: Path) -> Iterator[int]:
             except BlockingIOError as error:
                 if time.monotonic() > until:
                     raise RunError(
-                        f"a training of before still runs in {path.parent}; end it, and give the command again"
+                        f"a training of before still runs (it holds {path}); end it, and give the command again"
                     ) from error
                 time.sleep(_LOOK_S)
         yield stream.fileno()

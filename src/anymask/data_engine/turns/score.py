@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def score(
     out: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[PictureResult, ...]:
-    """Every picture's results; what was scored before is read from `out`.
+    """Every picture's results; what was scored before by the same settings is read from a folder in `out`.
 
     Raises: DatasetError for data that cannot be read, RunError as `points.run`.
     """
@@ -57,9 +58,20 @@ def score(
         clicks = (*clicks, config.clicks)
     asked = PointsConfig(clicks=clicks, max_pictures=config.max_pictures, bootstrap=BootstrapConfig())
     found = points.run(
-        asked, [Path(one) for one in data], [segmenter], out=out, progress=progress, workers=config.workers
+        asked,
+        [Path(one) for one in data],
+        [segmenter],
+        out=out / _settings_name(asked),
+        progress=progress,
+        workers=config.workers,
     )
     return found.columns[name]
+
+
+def _settings_name(config: PointsConfig) -> str:
+    """A folder's name that changes with all that scores depend on, beside the model and the picture."""
+    rest = hashlib.sha256(f"{config.targets} {config.first_click}".encode()).hexdigest()
+    return f"{config.clicks[-1]}_clicks_{rest[:8]}"
 
 
 def summarise(results: Sequence[PictureResult], model_sha256: str, data: str, config: ScoreConfig) -> ModelScores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,19 @@ def test_every_piece_is_made_once_and_told(tmp_path: Path, small_model: Path) ->
     assert sorted(piece.start for piece, _ in made) == [piece.start for piece in pieces]
     assert all(piece.name == facts.piece for piece, facts in made)
     assert len(list((job.work / "pieces").glob("*.tar"))) == 2
+
+
+@pytest.mark.slow
+def test_the_next_piece_is_being_made_while_the_last_one_is_joined(tmp_path: Path, small_model: Path) -> None:
+    job, pieces = prepare(tmp_path, small_model)
+    until = time.monotonic() + 120
+
+    def wait_for_all(_piece: Piece, _facts: PieceFacts) -> None:
+        while len(list((job.work / "pieces").glob("*.tar"))) < len(pieces):
+            assert time.monotonic() < until, "the only worker waits for this, and this for the worker"
+            time.sleep(0.05)
+
+    run_local(job, pieces, 1, wait_for_all, print, lambda: False)
 
 
 @pytest.mark.slow

@@ -130,11 +130,12 @@ class _Crew:
                 continue
             if isinstance(message, _Failed):
                 raise message.error
-            if isinstance(message, PieceFacts) and worker.piece is not None:
-                piece, worker.piece = worker.piece, None
-                self._made(piece, message)
+            finished, worker.piece = worker.piece, None
             worker.is_ready, self._start_deaths = True, 0
+            # Before the news is told: a shard may be joined then, and the model need not wait for that.
             self._give(worker)
+            if isinstance(message, PieceFacts) and finished is not None:
+                self._made(finished, message)
 
     def end(self) -> None:
         """End every process; what it was making is made again by whoever goes on."""

@@ -64,5 +64,6 @@ TRANSFER_PEOPLE = 5
 """Row 102: of them, each on a picture."""
 TRANSFER_GROWTH_MIB = 64
 """Row 102: how much the server may grow in an import or export, after the first fifth of it."""
-ENGINE_KILLS_CI, ENGINE_KILLS = 5, 20
-"""Row 101: random points at which a turn of the engine is killed."""
+ENGINE_KILLS_CI = {"assisted": 2, "semi_automatic": 2, "automatic": 1}
+ENGINE_KILLS = {"assisted": 8, "semi_automatic": 6, "automatic": 6}
+"""Row 101: random points at which a turn of the engine is killed, by its stage."""

@@ -36,6 +36,17 @@ def test_info_counts_and_says_terms_and_origin(dataset: Path, capsys: Capture) -
     assert (facts["shortest_side_px"], facts["longest_side_px"]) == (20, 30)
 
 
+@pytest.mark.parametrize(("more", "schema"), [((), 1), (("--plain",), 0)])
+def test_a_shard_alone_has_its_own_schema(
+    dataset: Path, tmp_path: Path, capsys: Capture, more: tuple[str, ...], schema: int
+) -> None:
+    assert main(["dataset", "convert", str(dataset), str(tmp_path / "out"), *more, "--json"]) == 0
+    capsys.readouterr()
+    assert main(["dataset", "info", str(tmp_path / "out" / "sa_000000.tar"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["name"], facts["schema"]) == (None, schema)
+
+
 def test_check_names_damage_and_ends_with_1(dataset: Path, capsys: Capture) -> None:
     assert main(["dataset", "check", str(dataset)]) == 0
     assert "3 pictures and 12 masks are whole; 0 things are damaged" in capsys.readouterr().out

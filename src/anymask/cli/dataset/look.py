@@ -48,11 +48,13 @@ def info(dataset: DATASET, images: IMAGES = None, json: JSON = False) -> None:
     ```
     """
     from anymask.dataset.card import Tally, read_card
-    from anymask.dataset.sources import read_labelled
+    from anymask.dataset.provenance import SCHEMA, Notes
+    from anymask.dataset.sources import Source, find_form, read_labelled
     from anymask.runs import to_plain
 
     bad: dict[str, str] = {}
     tally, pictures, masks = Tally(), 0, 0
+    schema, of_records = 0, find_form(dataset) is Source.RECORDS
     classes: Counter[str] = Counter()
     sides: list[int] = []
     with console.progress_bar("read", unit="pictures") as update:
@@ -60,6 +62,8 @@ def info(dataset: DATASET, images: IMAGES = None, json: JSON = False) -> None:
             pictures += 1
             masks += len(picture.masks)
             tally.add(picture)
+            if of_records and picture.notes != Notes():
+                schema = SCHEMA
             classes.update(picture.categories)
             short, long = sorted(picture.masks.size_hw)
             sides = [min(short, *sides[:1], short), max(long, *sides[1:], long)] if sides else [short, long]
@@ -68,7 +72,7 @@ def info(dataset: DATASET, images: IMAGES = None, json: JSON = False) -> None:
     facts: dict[str, Any] = {
         "dataset": str(dataset),
         "name": card.name if card else None,
-        "schema": card.schema if card else 0,
+        "schema": card.schema if card else schema,
         "pictures": pictures,
         "masks": masks,
         "masks_a_picture": round(masks / pictures, 3) if pictures else 0.0,

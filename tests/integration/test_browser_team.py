@@ -82,3 +82,33 @@ def test_one_person_annotates_and_another_reviews(
         boss = Client(server.url).sign_in("admin")
         (image,) = boss.data("GET", f"/projects/{project}/images")["images"]
         assert (image["state"], image["review"], image["masks"]) == ("done", "accept", 1)
+
+
+def test_a_picture_in_other_hands_is_said_and_a_long_mask_suggests_going_on(
+    small_model: Path, small_decoder: Path, tmp_path: Path, photo_path: Path
+) -> None:
+    arguments = ["serve", "--workspace", str(tmp_path / "team"), "--port", "0", "--model", str(small_model)]
+    with Running(arguments, cache=small_decoder) as server:
+        boss = Client(server.url).sign_in("admin")
+        project = boss.data("POST", "/projects", {"name": "cups", "settings": {"suggest_next_after_s": 1}})["id"]
+        boss.call("POST", f"/projects/{project}/images?file_name=a.jpg", photo_path.read_bytes())
+        image = server.wait_for_embedding(boss, project)
+        person = boss.data("POST", "/people", {"name": "Ann", "password": ANN_PASSWORD, "role": "annotator"})
+        boss.data("PUT", f"/projects/{project}/members/{person['id']}")
+        ann = Client(server.url).sign_in("Ann", ANN_PASSWORD)
+        task = ann.data("POST", f"/projects/{project}/queue/next", {"kind": "annotate"})
+        with browsing(tmp_path / "profile") as context:
+            tool = Tool(context.pages[0], server.url)
+            tool.open("/")
+            sign_in(tool, "admin", PASSWORD)
+            tool.open(f"/projects/{project}/annotate/{image['id']}")
+            expect(tool.page.get_by_role("alert")).to_contain_text("Ann is working on this picture")
+            ann.data("POST", f"/tasks/{task['id']}/release", {"token": task["lease"]["token"]})
+            tool.page.reload()
+            tool.wait_for_model()
+            expect(tool.page.locator(".suggestion")).to_have_count(0)
+            tool.click(0.5, 0.5)
+            expect(tool.page.locator(".suggestion")).to_contain_text("This one takes more than 1 s")
+            tool.press("Escape")
+            expect(tool.page.locator(".suggestion")).to_have_count(0)
+            assert tool.faults == []

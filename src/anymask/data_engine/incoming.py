@@ -13,6 +13,7 @@ import numpy as np
 
 from anymask.dataset.entries import ReadLimits, RecordEntry, Span, read_entry
 from anymask.dataset.formats.coco_file import CocoFile
+from anymask.dataset.formats.coco_index import CocoIndex
 from anymask.dataset.formats.png import decode_labels
 from anymask.dataset.formats.sa1b import from_sa1b
 from anymask.dataset.members import read_members
@@ -26,7 +27,7 @@ from anymask.masks.types import MaskSet
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif"})
 """Suffixes of the files of a folder that are looked at; what they are is told by content."""
 COCO_NAMES = ("annotations.json", "instances.json", "_annotations.coco.json")
-_MAX_JSON_BYTES = 2**31
+_ANY_BYTES = 2**63
 _START_BYTES = 16
 """Of a picture, which tell its format."""
 
@@ -73,7 +74,7 @@ def open_annotations(form: str, file_name: str, data: bytes) -> Source:
     Raises: DatasetError, MaskError for something that is not of this form.
     """
     if form == "coco":
-        return Source(list(_coco_items(_parse(data, file_name), lambda _: None)), [])
+        return Source(list(_coco_items(CocoFile(_parse(data, file_name)), lambda _: None)), [])
     if form == "sa1b":
         record = _parse(data, file_name)
         name = record.get("image", {}).get("file_name") if isinstance(record, Mapping) else None
@@ -106,40 +107,37 @@ def _folder(path: Path) -> Source:
 def _coco(path: Path, limits: ReadLimits) -> Source:
     if path.suffix == ".tar":
         # The one file of all annotations may be larger than any picture.
-        spans = dict(read_members(path, replace(limits, max_member_bytes=_MAX_JSON_BYTES)))
+        spans = dict(read_members(path, replace(limits, max_member_bytes=_ANY_BYTES)))
         name = next((name for name in COCO_NAMES if name in spans), None)
         if name is None:
             raise DatasetError(f"{path} holds no {COCO_NAMES[0]}; give a COCO file, its folder, or a tar of the two")
-        value = _parse(_read(spans[name]), name)
+        file = CocoIndex(spans[name])
         by_name = {member.removeprefix("images/"): span for member, span in spans.items()}
-        return Source(list(_coco_items(value, lambda each: _reader(each, by_name.get(each), limits))), [])
+        return Source(list(_coco_items(file, lambda each: _reader(each, by_name.get(each), limits))), [])
     if path.is_dir():
         found = next((path / name for name in COCO_NAMES if (path / name).is_file()), None)
         if found is None:
             raise DatasetError(f"{path} holds no {COCO_NAMES[0]}; give the COCO file itself")
         path = found
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise DatasetError(f"{path} has more than {_MAX_JSON_BYTES} bytes; split it")
-    value, root = _parse(path.read_bytes(), path.name), path.parent
+    file, root = CocoIndex(Span(path, 0, path.stat().st_size)), path.parent
 
     def find(name: str) -> Callable[[], bytes] | None:
         for folder in (root, root / "images"):
-            file = safe_join(folder, name)
-            if file.is_file():
-                return file.read_bytes
+            picture = safe_join(folder, name)
+            if picture.is_file():
+                return picture.read_bytes
         return None
 
-    return Source(list(_coco_items(value, find)), [])
+    return Source(list(_coco_items(file, find)), [])
 
 
-def _coco_items(value: Any, find: Callable[[str], Callable[[], bytes] | None]) -> Iterator[Incoming]:
-    file = CocoFile(value)
+def _coco_items(file: CocoFile | CocoIndex, find: Callable[[str], Callable[[], bytes] | None]) -> Iterator[Incoming]:
     for image_id in file.image_ids:
         name = file.file_name(image_id)
         yield Incoming(name, find(name), partial(_coco_masks, file, image_id))
 
 
-def _coco_masks(file: CocoFile, image_id: int) -> list[tuple[MaskSet, list[str | None]]]:
+def _coco_masks(file: CocoFile | CocoIndex, image_id: int) -> list[tuple[MaskSet, list[str | None]]]:
     picture, names = file.picture(image_id), file.categories
     plain = set(names.values()) == {"object"}
     labels = [None if plain else names.get(each) for each in picture.category_ids]

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from anymask.model.weights import load, model_hash
 from anymask.predict.export import ExportConfig, export_onnx
 from tests.cli.servers import Running
 from tests.integration.annotating import PICTURES
+from tests.services.s3 import S3
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +41,16 @@ def server(folder: Path, tiny_cache: Path) -> Iterator[Running]:
     """`anymask annotate` on that folder."""
     with Running(["annotate", str(folder), "--no-browser", "--port", "0"], cache=tiny_cache) as running:
         yield running
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """A store with the bucket `bucket`, its keys in the environment."""
+    server = S3()
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    # fsspec keeps stores by their address, which says nothing of the server.
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield server
+    server.remove()
+    s3fs.S3FileSystem.clear_instance_cache()

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,18 +24,6 @@ from tests.data_engine.world import SIZE_HW, draw_picture
 from tests.services.s3 import S3
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
-    server = S3()
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    # fsspec keeps stores by their address, which says nothing of the server.
-    s3fs.S3FileSystem.clear_instance_cache()
-    yield server
-    server.remove()
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def wait_for_job(client: Client, job_id: int) -> None:

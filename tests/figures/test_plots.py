@@ -179,3 +179,11 @@ def test_differences_are_bars_from_zero_and_what_is_unknown_has_none() -> None:
     assert taller.shape[0] > known.shape[0]
     with pytest.raises(InputError, match="no series"):
         deltas(names, [], Labels())
+
+
+def test_an_axis_of_counts_names_whole_numbers_alone() -> None:
+    line = Line(name="a", x=[1, 2], values=[0, 1])
+    free, whole = (panels([Panel(labels=LABELS, lines=[line], counts=counts)]) for counts in (False, True))
+    assert free.shape == whole.shape
+    # Fewer numbers are written below.
+    assert (whole < 128).sum() < (free < 128).sum()

@@ -100,15 +100,17 @@ def plots(overview: Overview) -> Pixels:
     start = lines[0].clicks_to_iou_before
     return panels(
         [
-            Panel(labels=Labels(title="Seconds a mask", x="turn", y="s"), lines=seconds),
-            Panel(labels=Labels(title="Masks a picture", x="turn", y="masks"), lines=a_picture),
+            Panel(labels=Labels(title="Seconds a mask", x="turn", y="s"), lines=seconds, counts=True),
+            Panel(labels=Labels(title="Masks a picture", x="turn", y="masks"), lines=a_picture, counts=True),
             Panel(
                 labels=Labels(title="Held-out pictures, the served model", x="after turn", y=f"IoU, {measure}"),
                 lines=[Line(name=here, x=from_start, values=_numbers([before, *kept]))],
+                counts=True,
             ),
             Panel(
                 labels=Labels(title="Clicks that a mask needs, held out", x="after turn", y="clicks"),
                 lines=[Line(name=here, x=from_start, values=_numbers([start, *_filled(clicks, start)]))],
+                counts=True,
             ),
         ]
     )

@@ -96,6 +96,8 @@ class Panel:
     """What is written around it."""
     lines: Sequence[Line]
     """In order of the legend."""
+    counts: bool = False
+    """Whether x counts something: its axis then names whole numbers alone."""
 
 
 def smoothed(values: npt.ArrayLike, width: int) -> npt.NDArray[np.float64]:
@@ -133,6 +135,8 @@ def panels(plots: Sequence[Panel], *, columns: int = 2) -> Pixels:
     places = figure.subplots(rows, across, squeeze=False).ravel()
     for plot, axes in zip(plots, places, strict=False):
         _decorate(axes, plot.labels)
+        if plot.counts:
+            axes.locator_params(axis="x", integer=True, min_n_ticks=1)
         for line in plot.lines:
             _draw_line(axes, line, colour[line.name])
         _explain(axes, plot.lines)

@@ -131,6 +131,21 @@ def test_a_turn_with_nothing_to_learn_from_is_not_begun_and_goes_when_there_is_s
     assert len(engine.turns.begin().read("plan", Plan).masks) == 12
 
 
+def test_a_turn_that_nothing_could_decide_about_is_not_begun(engine: Engine) -> None:
+    nothing_held = replace(engine.config, held_share=1e-9)
+    alone = Engine(engine.folder, nothing_held, engine.database, engine.blobs, engine.cache)
+    with pytest.raises(DatasetError, match="none of the 6 pictures with masks is held back"):
+        take_turn(alone)
+    assert not engine.turns.begin().has("plan")
+    decided = replace(
+        nothing_held,
+        score=ScoreConfig(clicks=1, benchmark=("held.tar",)),
+        assisted=StageConfig(recipe="no_such_recipe", steps=1),
+    )
+    with pytest.raises(RunError, match="no_such_recipe"):
+        take_turn(Engine(engine.folder, decided, engine.database, engine.blobs, engine.cache))
+
+
 def planned(engine: Engine) -> set[tuple[str, int]]:
     """The masks and versions that the next turn learns from, of which only the plan and the dataset are made."""
     broken = replace(engine.config, assisted=StageConfig(recipe="no_such_recipe", steps=1))

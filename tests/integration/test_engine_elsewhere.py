@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,9 @@ def test_a_turn_with_postgresql_s3_torchrun_and_ray_changes_the_model_of_a_runni
     tmp_path: Path, url: str
 ) -> None:
     database = Database(url)
-    world = World(database, Blobs(STORE), Clock())
+    clock = Clock()
+    clock.now = datetime.now(UTC)  # sessions that the server takes
+    world = World(database, Blobs(STORE), clock)
     for seed in range(6):
         add_labelled(world, seed)
     for seed in range(6, 14):

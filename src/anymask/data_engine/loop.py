@@ -245,7 +245,10 @@ def _choose(engine: Engine, turn: TurnFolder) -> Plan:
         masks = fresh or (masks if stage == AUTOMATIC else [])
     config = engine.config
     # Before anything is kept: a turn that was begun would find nothing again when there is something.
-    engine.database.read(lambda session: refuse_nothing(session, masks, config.held_share, config.split_seed))
+    needs_held = not config.score.benchmark
+    engine.database.read(
+        lambda session: refuse_nothing(session, masks, config.held_share, config.split_seed, needs_held=needs_held)
+    )
     return Plan(
         number=turn.number,
         begun_at=engine.database.clock().isoformat(),

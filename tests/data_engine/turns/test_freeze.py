@@ -70,8 +70,8 @@ def test_proposed_masks_teach_nothing_and_those_held_back_do_not_either(world: W
             row.state = "proposed"
 
     chosen = world.database.read(lambda session: choose_masks(session, world.project.id))
-    world.database.read(lambda session: refuse_nothing(session, chosen, 0.001, 0))
+    world.database.read(lambda session: refuse_nothing(session, chosen, 0.001, 0, needs_held=False))
     with pytest.raises(DatasetError, match="annotate and finish pictures first"):
-        world.database.read(lambda session: refuse_nothing(session, chosen, 0.999, 0))
+        world.database.read(lambda session: refuse_nothing(session, chosen, 0.999, 0, needs_held=False))
     world.database.write(propose)
     assert world.database.read(lambda session: choose_masks(session, world.project.id)) == []

@@ -69,15 +69,23 @@ def choose_masks(session: Session, project_id: int) -> list[MaskChoice]:
     return [MaskChoice(mask=mask, version=version, image=image) for mask, version, image in rows]
 
 
-def refuse_nothing(session: Session, choices: Iterable[MaskChoice], held_share: float, seed: int) -> None:
-    """Raises DatasetError when none of the masks is on a picture that is learned from."""
+def refuse_nothing(
+    session: Session, choices: Iterable[MaskChoice], held_share: float, seed: int, *, needs_held: bool
+) -> None:
+    """Raises DatasetError when none of the masks is on a picture that is learned from, or, with `needs_held`, on one
+    that is held back."""
     parts = {TRAIN: 1 - held_share, HELD: held_share}
-    for image_id in dict.fromkeys(choice.image for choice in choices):
-        if part_of(label_name(session.get_one(ImageRow, image_id)), parts, seed) == TRAIN:
-            return
-    raise DatasetError(
-        "no accepted mask of a finished picture is there to learn from; annotate and finish pictures first"
-    )
+    images = dict.fromkeys(choice.image for choice in choices)
+    found = {part_of(label_name(session.get_one(ImageRow, image)), parts, seed) for image in images}
+    if TRAIN not in found:
+        raise DatasetError(
+            "no accepted mask of a finished picture is there to learn from; annotate and finish pictures first"
+        )
+    if needs_held and HELD not in found:
+        raise DatasetError(
+            f"none of the {len(images)} pictures with masks is held back, so nothing could tell whether a model is "
+            "better; finish more pictures, name labelled data in score.benchmark, or raise held_share"
+        )
 
 
 def freeze(

@@ -3,7 +3,7 @@
     python -m benchmarks.loop_tables LOOP_DEMO/engine --plot docs/pictures/loop_turns.png
 
 One of the turns (what people did, from the simulated people's notes, and the gate's decision), one of the detectors,
-one of every model's scores.
+two of the people's work (by kind of mask, by set of pictures), one of every model's scores.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from anymask.data_engine.loop import TurnReport
 from anymask.data_engine.overview import Overview, line_of
 from anymask.data_engine.overview_page import detectors_table, plots
-from anymask.data_engine.simulated_notes import effort
+from anymask.data_engine.simulated_notes import effort, pictures_of
 from anymask.data_engine.turns.folder import END, TurnFolders
 from anymask.data_engine.turns.score import ALSO, ModelScores
 from anymask.figures.pictures import encode
-from anymask.figures.tables import as_markdown
+from anymask.figures.tables import Table, as_markdown
 
 MEASURES = ("click", "click_oracle", "box", "clicks_3", "clicks_5", "clicks_9")
 
@@ -39,7 +40,8 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"no turn has ended in {engine}")
     overview = _overview(engine, reports)
     detectors = as_markdown(detectors_table(overview))
-    print(turns_table(engine, reports), detectors, models_table(reports), sep="\n\n")
+    work = as_markdown(work_table(engine, reports)), as_markdown(sets_table(engine, reports))
+    print(turns_table(engine, reports), detectors, *work, models_table(reports), sep="\n\n")
     if asked.plot is not None:
         asked.plot.write_bytes(encode(plots(overview), "png"))
 
@@ -63,10 +65,9 @@ def turns_table(engine: Path, reports: list[TurnReport]) -> str:
         if done is not None:
             work = f"{done.pictures} pictures, {done.kept} masks"
             cells = [f"{done.clicks_a_mask:.1f}", f"{done.seconds_a_mask:.1f}", f"{done.seconds_a_kept_mask:.1f}"]
-            cells += [
-                f"{done.masks_a_picture:.1f}",
-                f"{done.accepted} accepted, {done.fixed} fixed, {done.dropped} dropped",
-            ]
+            decided = f"{done.accepted} accepted, {done.fixed} fixed, {done.dropped} dropped"
+            has_any = done.accepted + done.fixed + done.dropped > 0
+            cells += [f"{done.masks_a_picture:.1f}", decided if has_any else "-"]
         elif one.generated is not None:
             work = f"none; {one.generated.masks} masks alone on {one.generated.pictures} pictures"
             cells = ["-", "-", "-", f"{one.generated.masks_a_picture:.1f}", "-"]
@@ -74,9 +75,40 @@ def turns_table(engine: Path, reports: list[TurnReport]) -> str:
             work, cells = "-", ["-"] * 5
         interval = f"{verdict.difference:+.3f} [{verdict.low:+.3f}, {verdict.high:+.3f}]"
         change = f"{verdict.before:.3f} -> {verdict.after:.3f} ({interval})"
-        row = [str(one.number), one.stage, work, *cells, change, "yes" if one.decision.promote else "no"]
+        row = [
+            str(one.number),
+            one.stage.replace("_", "-"),
+            work,
+            *cells,
+            change,
+            "yes" if one.decision.promote else "no",
+        ]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
+
+
+def work_table(engine: Path, reports: list[TurnReport]) -> Table:
+    """A row a turn and kind of mask: how many the simulated people made, and what one took."""
+    rows: list[list[str | int]] = []
+    for number in (one.number for one in reports):
+        made: dict[str, list[float]] = {}
+        for picture in pictures_of(engine, number).values():
+            for mask in picture["masks"]:
+                made.setdefault(mask["what"], []).append(mask["seconds"])
+        rows += [[number, what, len(seconds), f"{mean(seconds):.1f}"] for what, seconds in sorted(made.items())]
+    return Table(("turn", "mask", "masks", "s a mask"), rows)
+
+
+def sets_table(engine: Path, reports: list[TurnReport]) -> Table:
+    """A row a turn and set: the pictures that the simulated people did."""
+    rows: list[list[str | int]] = []
+    for number in (one.number for one in reports):
+        kept: dict[str, list[int]] = {}
+        for name, picture in pictures_of(engine, number).items():
+            count = sum(mask["what"] != "dropped" for mask in picture["masks"])
+            kept.setdefault(name.split("/")[0], []).append(count)
+        rows += [[number, name, len(counts), f"{mean(counts):.1f}"] for name, counts in sorted(kept.items())]
+    return Table(("turn", "set", "pictures", "masks a picture"), rows)
 
 
 def models_table(reports: list[TurnReport]) -> str:

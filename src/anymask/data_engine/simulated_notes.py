@@ -47,12 +47,12 @@ def keep_note(folder: Path, turn: int, note: PictureNote) -> None:
 
 def count_pictures(folder: Path, turn: int) -> int:
     """Pictures that were done for this turn."""
-    return len(_pictures(folder, turn))
+    return len(pictures_of(folder, turn))
 
 
 def effort(folder: Path, turn: int) -> Effort | None:
     """The work for one turn; None when no simulated person did any."""
-    pictures = _pictures(folder, turn)
+    pictures = pictures_of(folder, turn)
     masks = [mask for one in pictures.values() for mask in one["masks"]]
     kept = [mask for mask in masks if mask["what"] != "dropped"]
     by_hand = [mask for mask in kept if mask["what"] in _BY_HAND]
@@ -71,7 +71,8 @@ def effort(folder: Path, turn: int) -> Effort | None:
     )
 
 
-def _pictures(folder: Path, turn: int) -> dict[str, dict[str, Any]]:
+def pictures_of(folder: Path, turn: int) -> dict[str, dict[str, Any]]:
+    """The notes of the pictures that were done for a turn, by file name."""
     return {one["file_name"]: one for one in _lines(folder) if one["turn"] == turn and not one["skipped"]}
 
 

@@ -53,6 +53,7 @@ from anymask.data_engine.turns.config import (
     StageConfig,
     write_config,
 )
+from anymask.data_engine.turns.folder import END
 from anymask.dataset.choose import part_of
 from anymask.model.weights import load, model_hash
 from anymask.training.detector_config import DetectorConfig
@@ -256,13 +257,15 @@ def kill_turns_of(folder: Path, stage: str, *, kills: int, least_gain: float = -
         rng = random.Random(f"101 {stage} {progress.tries}")
         progress.tries += 1
         begun = time.monotonic()
-        if _kill(wild, rng, progress.seconds):
+        was_killed = _kill(wild, rng, progress.seconds)
+        if (wild.first_turn / f"{END}.json").exists():
+            # It came to its end before; one that nobody has stopped until then says how long a turn takes now.
+            progress.seconds = time.monotonic() - begun if fresh and not was_killed else progress.seconds
+            _compare(wild, calm, progress)
+        else:
+            assert was_killed
             step = _check_whole(wild)
             progress.reached[step] = progress.reached.get(step, 0) + 1
-        else:
-            # It was quicker than the one that was timed.
-            progress.seconds = time.monotonic() - begun if fresh else progress.seconds
-            _compare(wild, calm, progress)
         _keep(notes, progress)
     if wild.folder.exists():
         wild.take_turn()

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from anymask.model.registry import entry_named
-from anymask.recipes import recipe
-from anymask.recipes.tiny import tiny, tiny_single_output
+from anymask.recipes import find_recipe, recipe
 
 
 def test_the_start_of_the_loop_leaves_out_the_loops_pool() -> None:
@@ -17,11 +16,10 @@ def test_the_shipped_start_says_that_it_has_not_seen_the_pool() -> None:
     assert start < whole
 
 
-def test_the_single_output_ablation_differs_in_the_number_of_masks_alone() -> None:
-    one, three = tiny_single_output(400), tiny(400)
-    assert one.model.mask_decoder.multimask_outputs == 0
-    decoder = replace(one.model.mask_decoder, multimask_outputs=three.model.mask_decoder.multimask_outputs)
-    assert replace(one, model=replace(one.model, mask_decoder=decoder)) == three
+def test_the_single_output_ablation_begins_with_the_embedded_model_and_gives_one_mask() -> None:
+    assert find_recipe("tiny_single_output").start == "tiny"
+    decoder = recipe("tiny_single_output").model.mask_decoder
+    assert decoder == replace(recipe("tiny_longer").model.mask_decoder, multimask_outputs=0)
 
 
 def test_later_stages_learn_less_than_the_first() -> None:

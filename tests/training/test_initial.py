@@ -11,7 +11,8 @@ from anymask.errors import ConfigError, WeightsError
 from anymask.model.encoder_weights import save_encoder
 from anymask.model.image_encoder import VitConfig, VitEncoder
 from anymask.model.sam import Sam, tiny_config
-from anymask.training.initial import imagenet_tiny, sam_from_mae, with_training_options
+from anymask.model.weights import load
+from anymask.training.initial import imagenet_tiny, sam_from_mae, with_single_output, with_training_options
 from tests.model.test_sam import small_vit
 
 
@@ -99,3 +100,19 @@ def test_a_model_without_a_vision_transformer_is_refused(tmp_path: Path) -> None
     pretrained(tmp_path / "mae.safetensors")
     with pytest.raises(ConfigError, match="TinyEncoderConfig"):
         sam_from_mae(tmp_path / "mae.safetensors", tiny_config())
+
+
+def test_a_single_output_begins_as_the_single_mask_token_of_the_model(small_model: Path) -> None:
+    model = load(small_model)
+    cut = with_single_output(model)
+    assert cut.config == replace(model.config, mask_decoder=replace(model.config.mask_decoder, multimask_outputs=0))
+    whole, kept = model.state_dict(), cut.state_dict()
+    assert torch.equal(kept["mask_decoder.mask_tokens.weight"], whole["mask_decoder.mask_tokens.weight"][:1])
+    last = "mask_decoder.iou_prediction_head.layers.2.bias"
+    assert torch.equal(kept[last], whole[last][:1])
+    same = [name for name in kept if kept[name].shape == whole[name].shape]
+    assert all(torch.equal(kept[name], whole[name]) for name in same)
+    assert {name for name in whole if name not in kept} == {
+        name for name in whole if any(f"hypernetworks_mlps.{index}." in name for index in (1, 2, 3))
+    }
+    assert with_single_output(cut) is cut

@@ -249,7 +249,13 @@ def _initial(start: str, config: TrainConfig) -> Sam:
 
     from anymask.model.encoder_weights import holds_encoder
     from anymask.model.sam import Sam
-    from anymask.training.initial import imagenet_tiny, sam_from_mae, with_mask_quality, with_training_options
+    from anymask.training.initial import (
+        imagenet_tiny,
+        sam_from_mae,
+        with_mask_quality,
+        with_single_output,
+        with_training_options,
+    )
 
     torch.manual_seed(config.seed)
     if start == "imagenet":
@@ -259,6 +265,8 @@ def _initial(start: str, config: TrainConfig) -> Sam:
     if holds_encoder(start):
         return sam_from_mae(start, config.model, config.seed)
     model = with_training_options(load_model(start, "cpu"), config.model)
+    if config.model.mask_decoder.multimask_outputs == 0:
+        model = with_single_output(model)
     return with_mask_quality(model) if config.learn == "iou" else model
 
 

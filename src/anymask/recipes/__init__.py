@@ -44,7 +44,7 @@ RECIPES: dict[str, Recipe] = {
     "tiny_full_size": Recipe(tiny_full_size, "tiny"),
     "tiny_iou": Recipe(tiny_iou, "tiny"),
     "tiny_loop_start": Recipe(tiny_loop_start, "imagenet"),
-    "tiny_single_output": Recipe(tiny_single_output, "imagenet"),
+    "tiny_single_output": Recipe(tiny_single_output, "tiny"),
     "small_vit": Recipe(small_vit, "random"),
     "vit_b": Recipe(vit_b, "random"),
     "vit_l": Recipe(vit_l, "random"),

@@ -62,6 +62,19 @@ def with_mask_quality(model: Sam, hidden: int = 32) -> Sam:
     return grown.eval()
 
 
+def with_single_output(model: Sam) -> Sam:
+    """The same model with its single-mask token alone, which has to answer every prompt from now on."""
+    decoder = replace(model.config.mask_decoder, multimask_outputs=0)
+    if decoder == model.config.mask_decoder:
+        return model
+    cut = Sam(replace(model.config, mask_decoder=decoder))
+    given, wanted = model.state_dict(), cut.state_dict()
+    # What there is one of for each mask begins with the single-mask token's.
+    kept = {name: given[name] if given[name].shape == own.shape else given[name][:1] for name, own in wanted.items()}
+    cut.load_state_dict(kept)
+    return cut.eval()
+
+
 def sam_from_mae(path: Path | str, config: SamConfig, seed: int = 0) -> Sam:
     """A model of `config` whose image encoder is the pre-trained one at `path`; the rest is random from `seed`.
 

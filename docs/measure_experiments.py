@@ -70,6 +70,12 @@ def main(arguments: Sequence[str]) -> int:
         if code:
             return code
         reports[name] = json.loads((given.runs / name / "report.json").read_text())
+    changed = [
+        f" --{name.replace('_', '-')} {value}"
+        for name, value in vars(given).items()
+        if name not in ("data", "runs") and value != parser.get_default(name)
+    ]
+    command = f"`python docs/measure_experiments.py ../shared/data{''.join(changed)}`"
     size = (
         f"Model `{given.model}`: {how_many(given.max_pictures)} of each `val-*` set for points, "
         f"{how_many(given.instance_pictures)} for instances, {how_many(given.proposal_pictures)} for proposals with "
@@ -79,7 +85,13 @@ def main(arguments: Sequence[str]) -> int:
     draw_deltas(reports["points"], PAGE.parent / "points_deltas.png")
     draw_examples(given.runs / "instances" / f"{reports['instances']['columns'][0]}.jsonl", shards)
     valid = {verb: reports[verb] for verb in VERBS}
-    parts = [size, *points_part(reports["points"]), *seen_part(reports["points_seen"], given), *tables_part(valid)]
+    parts = [
+        command,
+        size,
+        *points_part(reports["points"]),
+        *seen_part(reports["points_seen"], given),
+        *tables_part(valid),
+    ]
     write_page("\n\n".join(parts))
     return 0
 
@@ -132,8 +144,8 @@ def seen_part(report: dict[str, Any], given: argparse.Namespace) -> list[str]:
     return [
         "### Points on pictures that were trained on",
         f"`{given.model}` **learned from these pictures**: {given.train_pictures} of each set of `train-*`, the same "
-        "prompts. How far this lies above the table before says what was learned by heart and what the kinds of "
-        "pictures differ in, together.",
+        "prompts. They are of other kinds than those before, so a difference between the two tables is of the kinds "
+        "and of having been learned, together.",
         as_markdown(Table(["set", "pictures", "masks", *MEASURES.values()], lines)),
     ]
 

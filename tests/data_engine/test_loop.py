@@ -234,6 +234,18 @@ def test_a_scoring_that_fails_leaves_the_model_and_the_turn_goes_on_when_that_is
     assert engine.current_model() == model_hash(model)
 
 
+def test_where_there_is_too_little_for_a_detector_the_turn_ends_and_says_so(engine: Engine, model: Sam) -> None:
+    keep_until("published", engine, model)
+    choices = engine.database.read(lambda session: choose_masks(session, engine.project_id))
+    folder = engine.turns.begin().path / "dataset"
+    freeze(engine.database, engine.blobs, choices[:2], folder, held_share=1e-9, seed=0)
+    report = take_turn(engine)
+    assert report is not None
+    assert (report.next_stage, report.detected) == ("semi_automatic", None)
+    assert "no mask to measure on among 1 pictures" in report.no_detector
+    assert engine.turns.unfinished() is None
+
+
 def test_skipped_pictures_come_again_for_a_new_model_alone_and_get_its_proposals(
     engine: Engine, world: World, model: Sam, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ OVERVIEW = Overview(
     stage="automatic",
     turns=(
         line_of(make_report(detected=DETECTED)),
-        line_of(make_report(2, 0.0, stage="semi_automatic")),
+        line_of(make_report(2, 0.0, stage="semi_automatic", no_detector="there is no mask to measure on")),
         line_of(make_report(3, 0.2, stage="automatic", generated=ALONE)),
     ),
     deployments=(DEPLOYED,),
@@ -38,6 +38,7 @@ def test_recall_and_precision_of_each_detector_at_the_shown_confidence_are_told(
     assert detectors_table(OVERVIEW).rows == [[1, "0.43", "0.38", "0.77", "10.7", 56, 14]]
     for shown in (to_text(OVERVIEW), to_page(OVERVIEW)):
         assert "shown from" in shown
+        assert "urn 2: no detector: there is no mask to measure on" in shown
     assert "Detectors" not in to_page(EMPTY)
     assert "shown from" not in to_text(EMPTY)
 

@@ -36,7 +36,7 @@ from anymask.data_engine.turns.retrain import TRAINING_LOCK, TrainTask, train
 from anymask.data_engine.turns.score import ALSO, BENCHMARK, HELD, ModelScores, score, summarise
 from anymask.data_engine.turns.stages import StageNumbers
 from anymask.dataset.licences import KNOWN_LICENCES
-from anymask.errors import NotThereError, RunError, TakenError
+from anymask.errors import DatasetError, NotThereError, RunError, TakenError
 from anymask.evaluation.results import PictureResult
 from anymask.model.sam import Sam
 from anymask.model.weights import load, model_hash
@@ -120,6 +120,8 @@ class TurnReport:
     detected: Detected | None
     """The detector for the next turn's people, in stage 2."""
     queue: QueueOrder
+    no_detector: str = ""
+    """Why there is no detector in stage 2, where there is none."""
     effort: Effort | None = None
     """What simulated people did for it, if any worked."""
 
@@ -202,10 +204,15 @@ def _take(engine: Engine, turn: TurnFolder, hooks: TurnHooks) -> TurnReport:
     if not turn.has("queue"):
         # Before proposals are asked for, which only pictures that wait get.
         engine.database.write(lambda session: return_skipped(session, skipped))
-    detected = None
+    detected, no_detector = None, ""
     if next_stage == SEMI_AUTOMATIC:
         hooks.begins("train the detector")
-        detected = turn.once("detected", Detected, lambda: _detect(engine, turn, current, hooks))
+        try:
+            detected = turn.once("detected", Detected, lambda: _detect(engine, turn, current, hooks))
+        except DatasetError as error:
+            # A few pictures that came in a day: the next turn has more, and this one has its model.
+            no_detector = str(error)
+            hooks.begins(f"no detector: {no_detector}")
     hooks.begins("order the queue")
     queue = turn.once("queue", QueueOrder, lambda: _order(engine, current, skipped, hooks))
     report = TurnReport(
@@ -224,6 +231,7 @@ def _take(engine: Engine, turn: TurnFolder, hooks: TurnHooks) -> TurnReport:
         decision=decision,
         detected=detected,
         queue=queue,
+        no_detector=no_detector,
         effort=effort(engine.folder, plan.number),
     )
     _write_card(turn, report)

@@ -50,6 +50,8 @@ class TurnLine:
     """Likewise; in the last stage of the masks that the model made alone."""
     detector: Detected | None
     """That was trained at the end of the turn, for the next one's people."""
+    no_detector: str
+    """Why none was, where one was due."""
     measure: str
     """What decided."""
     before: float
@@ -153,6 +155,7 @@ def line_of(report: TurnReport) -> TurnLine:
         clicks_a_mask=numbers.clicks_a_mask if work is None else work.clicks_a_mask,
         masks_a_picture=a_picture if alone is None else alone.masks_a_picture,
         detector=report.detected,
+        no_detector=report.no_detector,
         measure=verdict.measure,
         before=verdict.before,
         after=verdict.after,

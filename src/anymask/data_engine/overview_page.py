@@ -52,7 +52,7 @@ def to_text(overview: Overview) -> str:
     if not overview.turns:
         return "\n".join([*lines, NOTHING_YET])
     lines += ["", as_text(turns_table(overview)), ""]
-    lines += [f"turn {line.number}: {line.reason}" for line in overview.turns]
+    lines += [f"turn {line.number}: {reason}" for line in overview.turns for reason in _reasons(line)]
     if any(line.detector for line in overview.turns):
         lines += ["", as_text(detectors_table(overview))]
     return "\n".join([*lines, "", as_text(deployments_table(overview))])
@@ -64,7 +64,8 @@ def to_page(overview: Overview) -> str:
     if overview.turns:
         blocks += [Picture(plots(overview), "This project beside the paper's data engine.", "png")]
         blocks += [Heading("Turns"), turns_table(overview)]
-        blocks += [Paragraph(f"Turn {line.number}: {line.reason}") for line in overview.turns]
+        reasons = [f"Turn {line.number}: {reason}" for line in overview.turns for reason in _reasons(line)]
+        blocks += [Paragraph(reason) for reason in reasons]
         if any(line.detector for line in overview.turns):
             blocks += [Heading("Detectors"), Paragraph(_DETECTORS), detectors_table(overview)]
     else:
@@ -114,6 +115,10 @@ def plots(overview: Overview) -> Pixels:
             ),
         ]
     )
+
+
+def _reasons(line: TurnLine) -> list[str]:
+    return [line.reason, *([f"no detector: {line.no_detector}"] if line.no_detector else [])]
 
 
 def _row(line: TurnLine) -> list[str | int]:

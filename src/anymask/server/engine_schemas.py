@@ -31,6 +31,7 @@ class EngineTurn(Wire):
     clicks_a_mask: float | None
     masks_a_picture: float | None
     detector: Detector | None = Field(description="Trained at its end, for the next one's people.")
+    no_detector: str = Field(description="Why none was trained, where one was due.")
     measure: str = Field(description="The mean IoU that decided.")
     before: float
     after: float

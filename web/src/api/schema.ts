@@ -1024,7 +1024,7 @@ export interface components {
         };
         /**
          * Detector
-         * @description How good a detector is on other pictures than it learned from, at the confidence from which its boxes are shown.
+         * @description How good a detector is on pictures it did not learn from, at the confidence from which its boxes are shown.
          */
         Detector: {
             /** Confidence */
@@ -1106,6 +1106,11 @@ export interface components {
             masks_a_picture: number | null;
             /** @description Trained at its end, for the next one's people. */
             detector: components["schemas"]["Detector"] | null;
+            /**
+             * No Detector
+             * @description Why none was trained, where one was due.
+             */
+            no_detector: string;
             /**
              * Measure
              * @description The mean IoU that decided.

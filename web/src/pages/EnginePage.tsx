@@ -99,6 +99,9 @@ function Turns({ turns }: { turns: readonly Turn[] }): ReactNode {
       </div>
       <ul className="quiet">
         {turns.map((turn) => <li key={turn.number}>Turn {turn.number}: {turn.reason}</li>)}
+        {turns.filter((turn) => turn.no_detector !== "").map((turn) => (
+          <li key={`detector-${turn.number}`}>Turn {turn.number}: no detector: {turn.no_detector}</li>
+        ))}
       </ul>
     </section>
   );

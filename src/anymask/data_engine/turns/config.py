@@ -176,7 +176,8 @@ class EngineConfig:
         for name in (self.gate.measure, *self.gate.guards):
             if name.startswith("clicks_") and not 1 <= int(name.removeprefix("clicks_")) <= most:
                 raise ConfigError(
-                    f"EngineConfig.gate asks for {name}, but score.clicks is {most}; raise it, or name another measure"
+                    f"EngineConfig.gate asks for {name}, but score.clicks is {most}; raise score.clicks, or state "
+                    "gate.measure and gate.guards without it"
                 )
 
     def stage(self, name: str) -> StageConfig:

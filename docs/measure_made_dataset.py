@@ -188,12 +188,10 @@ def _cost(reports: Sequence[dict[str, Any]]) -> str:
     stages = rates[0]["seconds_a_picture"]
     spent = {key: np.average([rate["seconds_a_picture"][key] for rate in rates], weights=pictures) for key in stages}
     cpu = np.average([rate["cpu_seconds_a_picture"] for rate in rates], weights=pictures)
-    waited = spent.pop("model waits")
+    waited_ms = 1000 * spent.pop("model waits")
     rows = [(name, f"{seconds / sum(spent.values()):.1%}") for name, seconds in spent.items()]
     shares = as_markdown(Table(("stage", "share of all stages' time"), rows))
-    return (
-        f"One worker, {cpu:.2f} seconds of CPU a picture; the model waited {1000 * waited:.1f} ms a picture.\n\n{shares}"
-    )
+    return f"One worker, {cpu:.2f} seconds of CPU a picture; the model waited {waited_ms:.1f} ms a picture.\n\n{shares}"
 
 
 def _figure(value: float | None) -> str:

@@ -25,7 +25,7 @@ from anymask.evaluation.datasets import abbreviation_of
 from anymask.evaluation.examples import best_middle_worst
 from anymask.evaluation.published import SAM_MINUS_RITM
 from anymask.evaluation.rows import read_rows
-from anymask.figures import Labels, Series, Table, as_markdown, contact_sheet, deltas, encode, overlay
+from anymask.figures import Labels, Series, Table, as_markdown, contact_sheet, curves, deltas, encode, overlay
 from anymask.masks.rle import decode
 
 PAGE = Path(__file__).parent / "experiments" / "README.md"
@@ -83,6 +83,7 @@ def main(arguments: Sequence[str]) -> int:
         "None of these pictures was trained on. Brackets: 95 % bootstrap over pictures."
     )
     draw_deltas(reports["points"], PAGE.parent / "points_deltas.png")
+    draw_curve(reports["points"], PAGE.parent / "points_clicks.png")
     draw_examples(given.runs / "instances" / f"{reports['instances']['columns'][0]}.jsonl", shards)
     valid = {verb: reports[verb] for verb in VERBS}
     parts = [
@@ -129,6 +130,7 @@ def points_part(report: dict[str, Any]) -> list[str]:
     return [
         "### Points: mean IoU",
         as_markdown(Table(["prompt", "set", "pictures", "masks", *columns], lines)),
+        "![Mean IoU after 1, 2, 3, 5 and 9 clicks, mean of the sets](points_clicks.png)",
         "![Difference of mean IoU after one click, set by set](points_deltas.png)",
     ]
 
@@ -206,6 +208,22 @@ def draw_deltas(report: dict[str, Any], path: Path) -> None:
     series.append(Series(name="SAM ViT-H - RITM (published, figure 9a)", values=published))
     labels = Labels(title="One click in the middle: difference of mean IoU", x="IoU")
     path.write_bytes(encode(deltas([with_abbreviation(name) for name in names], series, labels)))
+
+
+def draw_curve(report: dict[str, Any], path: Path) -> None:
+    """Mean IoU of every column that takes clicks after each number of them, mean of the sets, with its interval."""
+    counts = report["config"]["clicks"]
+    means = {
+        (row["column"], row["measure"]): row["iou"] for row in report["scores"] if row["set_name"] == "mean of sets"
+    }
+    series = []
+    for column in report["columns"]:
+        found = [means.get((column, "click" if count == 1 else f"clicks_{count}")) for count in counts]
+        known = [one for one in found if one is not None]
+        if len(known) == len(counts):
+            values, low, high = ([one[part] for one in known] for part in ("mean", "low", "high"))
+            series.append(Series(name=column, values=values, low=low, high=high))
+    path.write_bytes(encode(curves(counts, series, Labels(title="Mean of sets", x="clicks", y="mean IoU"))))
 
 
 def with_abbreviation(name: str) -> str:

@@ -19,6 +19,7 @@ from anymask.data_engine.exports import FORMATS as EXPORTED
 from anymask.data_engine.store import Database
 from soak import api_fuzz, priority, server_faults, sizes
 from soak.transfers import Carrying
+from tests.cli.servers import Running
 from tests.cli.small_model import write_small_model
 from tests.integration.team import Team, make_team
 from tests.services.postgres import Postgres, find_programs
@@ -104,15 +105,26 @@ def transfers() -> bool:
         writes_a_second=sizes.TRANSFER_WRITES_A_SECOND,
         kills=sizes.TRANSFER_KILLS,
     )
-    for step in ("source", *EXPORTED):
-        if step not in noted["done"]:
-            with carrying.served() as server:
-                seen = carrying.bring_in(server) if step == "source" else carrying.carry(server, step)
-            print(f"{Database(url).writer.dialect.name}: {seen}; load average {os.getloadavg()[0]:.1f}", flush=True)
-            noted["done"].append(step)
-            notes.write_text(json.dumps(noted))
+    steps = ["source", *(f"{form} {part}" for form in EXPORTED for part in ("out", "back", "compare"))]
+    for step in steps[len(noted["done"]) :]:
+        with carrying.served() as server:
+            print(f"{Database(url).writer.dialect.name}: {_transfer(carrying, server, step, noted)}; ", end="")
+        print(f"load average {os.getloadavg()[0]:.1f}", flush=True)
+        noted["done"].append(step)
+        notes.write_text(json.dumps(noted))
     shutil.rmtree(folder)
     return True
+
+
+def _transfer(carrying: Carrying, server: Running, step: str, noted: dict[str, Any]) -> str:
+    """One step of row 102; `noted` gets the project that it made."""
+    form, _, part = step.partition(" ")
+    if part == "out":
+        return carrying.write_out(server, form)
+    if part == "back":
+        noted["project"], seen = carrying.bring_back(server, form)
+        return seen
+    return carrying.compare(server, form, noted["project"]) if part else carrying.bring_in(server)
 
 
 def load() -> bool:

@@ -60,7 +60,7 @@ TRANSFER_KILLS_CI, TRANSFER_KILLS = 1, 3
 """Row 102: how often the worker is killed in each import and export."""
 TRANSFER_WRITES_A_SECOND = 10
 """Row 102: masks that people save meanwhile."""
-TRANSFER_PEOPLE = 5
+TRANSFER_PEOPLE = 40
 """Row 102: of them, each on a picture."""
 TRANSFER_GROWTH_MIB = 64
 """Row 102: how much the server may grow in an import or export, after the first fifth of it."""

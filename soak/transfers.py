@@ -107,27 +107,38 @@ class Carrying:
 
     def carry(self, server: Running, form: str) -> str:
         """All of it written out in one form, brought into a new project, written out again: the same each time."""
-        first, again = self.folder / f"{form}.tar", self.folder / f"{form}-again.tar"
-        seen_out = self._beside_people(
-            server, lambda admin: self._export(server, admin, self.team.project_id, form, first)
+        written = self.write_out(server, form)
+        project, brought = self.bring_back(server, form)
+        return f"{written} / {brought} / {self.compare(server, form, project)}"
+
+    def write_out(self, server: Running, form: str) -> str:
+        """The project in which people work, as one file; what was brought in is in it as it was made."""
+        path = self._file(form)
+        seen = self._beside_people(
+            server, lambda admin: self._export(server, admin, self.team.project_id, form, path, kills=self.kills)
         )
-        contents = read_contents(form, first)
-        made = expected(self.pictures, form)
+        contents, made = read_contents(form, path), expected(self.pictures, form)
         assert {digest: contents.get(digest) for digest in made} == made, "a picture or mask is not as it was made"
         assert set(contents) > set(made), "the pictures on which people work are missing"
-        project = self.team.client(server, 0).data("POST", "/projects", {"name": f"again from {form}"})["id"]
-        kills = self.kills // 2
-        seen_in = self._beside_people(
-            server, lambda admin: self._import(server, admin, project, form, first, kills=kills)
-        )
-        admin, quiet = self.team.client(server, 0), Seen()
-        self._export(server, admin, project, form, again, kills=0, seen=quiet)
-        assert read_contents(form, again) == contents, "it came back otherwise"
-        size = first.stat().st_size / 2**20
-        return (
-            f"{form}: {size:.0f} MiB written out: {seen_out.describe()} / brought in again: {seen_in.describe()} / "
-            "every picture and mask as it was made, and the same when written out again"
-        )
+        return f"{form}: {path.stat().st_size / 2**20:.0f} MiB written out, all as it was made: {seen.describe()}"
+
+    def bring_back(self, server: Running, form: str) -> tuple[int, str]:
+        """A new project of that file."""
+        made = self.team.client(server, 0).data("POST", "/projects", {"name": f"again from {form}"})
+        project, path, kills = int(made["id"]), self._file(form), self.kills // 2
+        seen = self._beside_people(server, lambda admin: self._import(server, admin, project, form, path, kills=kills))
+        return project, f"{form}: brought in again: {seen.describe()}"
+
+    def compare(self, server: Running, form: str, project: int) -> str:
+        """The new project, written out, is the file that it came from."""
+        again = self.folder / f"{form}-again.tar"
+        self._export(server, self.team.client(server, 0), project, form, again, kills=0)
+        assert read_contents(form, again) == read_contents(form, self._file(form)), "it came back otherwise"
+        again.unlink()
+        return f"{form}: written out again, every picture and mask is the same"
+
+    def _file(self, form: str) -> Path:
+        return self.folder / f"{form}.tar"
 
     def _beside_people(self, server: Running, work: Callable[[Client], Seen]) -> Seen:
         """`work` while people save; none of what they saved is lost."""
@@ -149,36 +160,23 @@ class Carrying:
         assert seen.growth_mib < sizes.TRANSFER_GROWTH_MIB, f"the server grew by {seen.growth_mib:.0f} MiB"
         return seen
 
-    def _import(
-        self, server: Running, admin: Client, project: int, form: str, source: Path, *, kills: int | None = None
-    ) -> Seen:
+    def _import(self, server: Running, admin: Client, project: int, form: str, source: Path, *, kills: int) -> Seen:
         given = {"format": form, "path": str(source)}
-        job, seen = admin.data("POST", f"/projects/{project}/imports", given), Seen()
-        job = self._watch(server, admin, job["id"], self.kills if kills is None else kills, seen)
+        job = admin.data("POST", f"/projects/{project}/imports", given)
+        seen, job = self._watch(server, admin, job["id"], kills)
         assert job["problems"] == [], job["problems"][:3]
         assert job["done"] == job["total"]
         return seen
 
-    def _export(
-        self,
-        server: Running,
-        admin: Client,
-        project: int,
-        form: str,
-        path: Path,
-        *,
-        kills: int | None = None,
-        seen: Seen | None = None,
-    ) -> Seen:
-        seen = seen or Seen()
+    def _export(self, server: Running, admin: Client, project: int, form: str, path: Path, *, kills: int) -> Seen:
         job = admin.data("POST", f"/projects/{project}/exports", {"format": form, "only_finished": False})
-        job = self._watch(server, admin, job["id"], self.kills if kills is None else kills, seen)
+        seen, job = self._watch(server, admin, job["id"], kills)
         _download(admin, job["download_url"], path)
         return seen
 
-    def _watch(self, server: Running, admin: Client, job_id: int, kills: int, seen: Seen) -> dict[str, Any]:
+    def _watch(self, server: Running, admin: Client, job_id: int, kills: int) -> tuple[Seen, dict[str, Any]]:
         """Until the job is done; its worker is killed `kills` times on the way, each time further on."""
-        process, begun = psutil.Process(server.process.pid), time.monotonic()
+        seen, process, begun = Seen(), psutil.Process(server.process.pid), time.monotonic()
         while True:
             job: dict[str, Any] = admin.data("GET", f"/jobs/{job_id}")
             assert job["state"] in ("waiting", "running", "done"), job
@@ -195,7 +193,7 @@ class Carrying:
             time.sleep(0.02 if seen.kills < kills else 0.5)
         seen.seconds = time.monotonic() - begun
         assert seen.kills == kills, f"the job was done before its worker was killed {kills} times"
-        return job
+        return seen, job
 
 
 def _save_until(team: Team, url: str, writes_a_second: float, stop: threading.Event, total: LoadResult) -> None:

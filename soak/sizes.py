@@ -54,7 +54,7 @@ LOAD_CI = (10, 20)
 """Load: the same in `make test`, where no time is asserted, only that nothing is lost."""
 LOAD_P99_MS = 250
 """Load: milliseconds to an acknowledged save."""
-TRANSFER_PICTURES_CI, TRANSFER_PICTURES = 400, 10_000
+TRANSFER_PICTURES_CI, TRANSFER_PICTURES = 200, 10_000
 """Row 102: small pictures brought in and written out."""
 TRANSFER_KILLS_CI, TRANSFER_KILLS = 1, 3
 """Row 102: how often the worker is killed in each import and export."""

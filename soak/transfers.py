@@ -99,7 +99,8 @@ class Carrying:
         """The made pictures and their masks, from a COCO file, into the project in which people work."""
         source = make_source(self.folder / "source", self.pictures)
         seen = self._beside_people(
-            server, lambda admin: self._import(server, admin, self.team.project_id, "coco", source)
+            server,
+            lambda admin: self._import(server, admin, self.team.project_id, "coco", source, kills=self.kills),
         )
         counted = self.team.client(server, 0).data("GET", f"/projects/{self.team.project_id}")["counts"]["images"]
         assert counted == self.pictures + len(self.team.images), counted

@@ -60,7 +60,7 @@ def test_a_steady_load_loses_nothing(make: Make, small_model: Path, small_decode
 def test_pictures_are_brought_in_and_written_out_by_workers_that_die_while_people_save(
     make: Make, tmp_path: Path, small_model: Path, small_decoder: Path
 ) -> None:
-    team = make(images=2)
+    team = make(images=sizes.TRANSFER_PEOPLE)
     carrying = Carrying(
         team=team,
         model=small_model,

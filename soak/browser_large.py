@@ -52,10 +52,9 @@ def work_on_a_large_picture(
 ) -> dict[str, float]:
     """What was brushed is what is exported; times in milliseconds."""
     assert (image["height"], image["width"]) == SIZE_HW
-    begun = time.monotonic()
     with at_work(url, image, folder / "profile") as (tool, _):
         tool.wait_for_model()
-        times: dict[str, float] = {"open_ms": 1000 * (time.monotonic() - begun)}
+        times: dict[str, float] = {"open_ms": tool.page.evaluate("() => performance.now()")}
         times |= _move(tool, frames, "fit")
         tool.click(0.5, 0.5)
         expect(tool.page.locator(".candidate")).to_have_count(3)
@@ -153,7 +152,7 @@ def _check_pixels(tool: Tool, picture: Path) -> None:
 
 def _check_export(tool: Tool, folder: Path, picture: Path, masks: list[np.ndarray]) -> None:
     tool.page.get_by_role("button", name="Done, next").click()
-    expect(tool.page.get_by_role("heading").first).to_be_visible()
+    expect(tool.page.get_by_role("heading", name="Nothing left to annotate")).to_be_visible()
     tool.open(f"/projects/{tool.page.url.split('/projects/')[1].split('/')[0]}")
     tool.page.get_by_role("button", name="Export").click()
     with tool.page.expect_download() as waiting:

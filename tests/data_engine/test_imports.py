@@ -70,6 +70,21 @@ def test_masks_come_in_once_however_often_and_with_labels_and_scores(world: Worl
     ]
 
 
+def test_a_picture_whose_masks_are_refused_comes_in_without_them(world: World, tmp_path: Path) -> None:
+    masks = set_from_rles([rle.from_json(rectangle(0, 0, 5, 5))], SIZE_HW)
+    value = to_coco([CocoPicture(image_id=i, file_name=f"{i}.png", masks=masks) for i in (1, 2)])
+    value["annotations"][0]["segmentation"]["counts"] = "nonsense"
+    folder = tmp_path / "coco"
+    folder.mkdir()
+    (folder / "annotations.json").write_text(json.dumps(value))
+    for index in (1, 2):
+        (folder / f"{index}.png").write_bytes(draw_picture(index))
+    _, problems, message = run(world, {"format": "coco", "path": str(folder)})
+    assert message == "2 of 2 pictures, 1 new masks, 1 left out"
+    assert problems[0].startswith("1.png: annotation 1: ")
+    assert names(world) == ["1.png", "2.png"]
+
+
 def test_uploaded_masks_go_to_the_picture_of_that_name(world: World) -> None:
     world.add_picture("folder/a.png")
     masks = set_from_rles([rle.from_json(rectangle(0, 0, 5, 5))], SIZE_HW)

@@ -11,6 +11,7 @@ import hashlib
 import uuid
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from anymask.data_engine.deployment import current
 from anymask.data_engine.incoming import Incoming, Source, open_annotations, open_source, scores_of
 from anymask.data_engine.jobs import HeldJob
 from anymask.data_engine.mask_rows import IMPORT, CheckedMask, Maker, check_mask, make_mask
-from anymask.data_engine.pictures import add_picture, keep_picture
+from anymask.data_engine.pictures import KeptPicture, add_picture, keep_picture
 from anymask.data_engine.store import Database
 from anymask.data_engine.tables import ImageRow, MaskRow, ProjectRow
 from anymask.errors import AnymaskError, InputError, NotThereError, PathError, StoreError
@@ -107,51 +108,38 @@ class Importer:
         return open_source(wanted["format"], Path(wanted["path"]))
 
     def _bring(self, project_id: int, item: Incoming) -> int:
-        """Masks that were new."""
-        if item.picture is not None:
-            kept = keep_picture(self.blobs, item.picture(), self.limits)
-
-            def add(session: Session) -> ImageRow:
-                deployed = current(session)
-                sha256 = self.model_sha256 if deployed is None else deployed.model_sha256
-                return add_picture(session, project_id, item.file_name, kept, self.database.clock(), sha256)
-
-            image = self.database.write(add)
-        else:
+        """Masks that were new. A picture comes in with its masks at once, and without them when those are refused."""
+        if item.picture is None:
             image = self.database.read(lambda session: _find(session, project_id, item.file_name))
-        if item.masks is None:
-            return 0
-        checked = self._check(image, item)
-        return self.database.write(lambda session: self._add_masks(session, image.id, checked))
+            masks = _check((image.height, image.width), item, self.database.clock())
+            return self.database.write(lambda session: self._add_masks(session, image.id, masks))
+        kept = keep_picture(self.blobs, item.picture(), self.limits)
+        try:
+            masks = _check(kept.size_hw, item, self.database.clock())
+        except AnymaskError:
+            self.database.write(lambda session: self._add_picture(session, project_id, item.file_name, kept))
+            raise
 
-    def _check(self, image: ImageRow, item: Incoming) -> list[tuple[str, CheckedMask]]:
-        assert item.masks is not None
-        now = self.database.clock().isoformat()
-        times: Counter[bytes] = Counter()
-        found: list[tuple[str, CheckedMask]] = []
-        for masks, labels in item.masks():
-            for index, (mask, label) in enumerate(zip(masks.rles, labels, strict=True)):
-                if masks.area_px[index] == 0:
-                    continue
-                made = {"tool": "import", "started_at": now, "finished_at": now, "active_ms": 0}
-                point = masks.points_xy[index]
-                if point[0] == point[0]:
-                    made["prompts"] = [{"points": [{"x": float(point[0]), "y": float(point[1])}]}]
-                made |= scores_of(masks, index)
-                size_hw = (image.height, image.width)
-                checked = check_mask(to_json(mask), size_hw, label=label, provenance=made)
-                digest = hashlib.sha256(checked.rle.counts).digest()
-                times[digest] += 1
-                name = f"{image.project_id}:{image.id}:{digest.hex()}:{times[digest]}"
-                found.append((str(uuid.uuid5(_NAMESPACE, name)), checked))
-        return found
+        def add(session: Session) -> int:
+            image = self._add_picture(session, project_id, item.file_name, kept)
+            return self._add_masks(session, image.id, masks)
+
+        return self.database.write(add)
+
+    def _add_picture(self, session: Session, project_id: int, name: str, kept: KeptPicture) -> ImageRow:
+        deployed = current(session)
+        sha256 = self.model_sha256 if deployed is None else deployed.model_sha256
+        return add_picture(session, project_id, name, kept, self.database.clock(), sha256)
 
     def _add_masks(self, session: Session, image_id: int, masks: list[tuple[str, CheckedMask]]) -> int:
+        if not masks:
+            return 0
         image = session.scalars(select(ImageRow).where(ImageRow.id == image_id).with_for_update()).one()
         project = session.get_one(ProjectRow, image.project_id)
         there = set(session.scalars(select(MaskRow.id).where(MaskRow.image_id == image_id)))
         maker = Maker(origin=IMPORT, person_id=None, stage=str(project.settings.get("stage", "assisted")))
-        now, new = self.database.clock(), [pair for pair in masks if pair[0] not in there]
+        named = [(str(uuid.uuid5(_NAMESPACE, f"{image.project_id}:{image.id}:{name}")), mask) for name, mask in masks]
+        now, new = self.database.clock(), [pair for pair in named if pair[0] not in there]
         for mask_id, mask in new:
             make_mask(session, image, mask_id, mask, maker, now)
         if new:
@@ -170,6 +158,26 @@ class Importer:
             )
 
         self.database.write(write)
+
+
+def _check(size_hw: tuple[int, int], item: Incoming, now: datetime) -> list[tuple[str, CheckedMask]]:
+    """The item's masks, each with a name of its own in its picture."""
+    times: Counter[bytes] = Counter()
+    found: list[tuple[str, CheckedMask]] = []
+    for masks, labels in item.masks() if item.masks is not None else ():
+        for index, (mask, label) in enumerate(zip(masks.rles, labels, strict=True)):
+            if masks.area_px[index] == 0:
+                continue
+            made = {"tool": "import", "started_at": now.isoformat(), "finished_at": now.isoformat(), "active_ms": 0}
+            point = masks.points_xy[index]
+            if point[0] == point[0]:
+                made["prompts"] = [{"points": [{"x": float(point[0]), "y": float(point[1])}]}]
+            made |= scores_of(masks, index)
+            checked = check_mask(to_json(mask), size_hw, label=label, provenance=made)
+            digest = hashlib.sha256(checked.rle.counts).digest()
+            times[digest] += 1
+            found.append((f"{digest.hex()}:{times[digest]}", checked))
+    return found
 
 
 def check_import_path(path: str, roots: list[Path]) -> Path:

@@ -5,8 +5,8 @@
 *Network* is what the pipeline spends in the model's own `embed` and `decode`. *Bare* asks the same model for the same
 embeddings and as many prompts of the same kind in full batches, with nothing around it. The claim is that the network
 part is at most 1.3 times bare: batches are used and nothing is embedded twice. *Masks* is all else that makes an
-answer: resizing, tracing at the picture's own size, suppression. Turns alternate, so that a machine's mood falls on
-both alike.
+answer: resizing, tracing at the picture's own size, suppression. Seconds are those of the process itself (CPU time), so
+that a busy machine does not count; what is not network is divided between masks and scoring as their wall times are.
 Writes results/<machine>/experiments.json and, with --plot FILE, the bar chart.
 """
 
@@ -18,7 +18,8 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,7 +54,7 @@ LIMIT = 1.3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """Mean seconds a picture of one experiment."""
+    """Mean CPU seconds a picture of one experiment."""
 
     experiment: str
     pictures: int
@@ -79,30 +80,27 @@ class Meter:
     """Counts the seconds and the calls of a model's `embed` and `decode`."""
 
     def __init__(self, model: Sam) -> None:
-        self.seconds = 0.0
+        self.cpu_s = self.wall_s = 0.0
         self.calls: list[tuple[PromptBatch, bool]] = []
         self._embed, self._decode = model.embed, model.decode
         model.embed = self._timed_embed
         model.decode = self._timed_decode
 
-    def take(self) -> tuple[float, list[tuple[PromptBatch, bool]]]:
-        """What was counted since the last time."""
-        found = self.seconds, self.calls
-        self.seconds, self.calls = 0.0, []
-        return found
-
     def _timed_embed(self, *arguments: Any) -> Any:
-        start = time.perf_counter()
-        answer = self._embed(*arguments)
-        self.seconds += time.perf_counter() - start
-        return answer
+        with self._timed():
+            return self._embed(*arguments)
 
     def _timed_decode(self, prepared: Any, prompts: PromptBatch, *, multimask: bool) -> Any:
-        start = time.perf_counter()
-        answer = self._decode(prepared, prompts, multimask=multimask)
-        self.seconds += time.perf_counter() - start
         self.calls.append((prompts, multimask))
-        return answer
+        with self._timed():
+            return self._decode(prepared, prompts, multimask=multimask)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        cpu, wall = time.process_time(), time.perf_counter()
+        yield
+        self.cpu_s += time.process_time() - cpu
+        self.wall_s += time.perf_counter() - wall
 
 
 def bare_seconds(predictor: Predictor, pixels: Any, calls: Sequence[tuple[PromptBatch, bool]], at_once: int) -> float:
@@ -122,8 +120,7 @@ def bare_seconds(predictor: Predictor, pixels: Any, calls: Sequence[tuple[Prompt
         )
         for batch in joined.chunks(at_once):
             ready.decode(batch, multimask=multimask)
-    seconds, _ = meter.take()
-    return seconds
+    return meter.cpu_s
 
 
 def cost(name: str, model: Sam, pictures: Sequence[RecordedPicture], work: Callable[[RecordedPicture], Any]) -> Cost:
@@ -131,16 +128,17 @@ def cost(name: str, model: Sam, pictures: Sequence[RecordedPicture], work: Calla
     rows = []
     plain = model.embed, model.decode
     for picture in (pictures[0], *pictures):  # the first once more, not counted
-        meter = Meter(model)
+        meter, start = Meter(model), time.process_time()
         result = work(picture)
-        network, calls = meter.take()
+        others = time.process_time() - start - meter.cpu_s
+        masks = (result.model_s - meter.wall_s) / (result.model_s - meter.wall_s + result.scoring_s)
         model.embed, model.decode = plain
-        bare = bare_seconds(Predictor(model), picture.record.pixels(), calls, 64)
+        bare = bare_seconds(Predictor(model), picture.record.pixels(), meter.calls, 64)
         model.embed, model.decode = plain
-        prompts = sum(len(batch) for batch, _ in calls)
-        rows.append((prompts, network, bare, result.model_s - network, result.scoring_s))
-        print(f"  {name} {picture.name}: network {network:.2f} s, bare {bare:.2f} s", file=sys.stderr, flush=True)
-    prompts, network, bare, masks, scoring = (list(column) for column in zip(*rows[1:], strict=True))
+        prompts = sum(len(batch) for batch, _ in meter.calls)
+        rows.append((prompts, meter.cpu_s, bare, others * masks, others * (1 - masks)))
+        print(f"  {name} {picture.name}: network {meter.cpu_s:.2f} s, bare {bare:.2f} s", file=sys.stderr, flush=True)
+    prompts, network, bare, masks_s, scoring = (list(column) for column in zip(*rows[1:], strict=True))
     mean = statistics.fmean
     return Cost(
         experiment=name,
@@ -148,7 +146,7 @@ def cost(name: str, model: Sam, pictures: Sequence[RecordedPicture], work: Calla
         prompts=round(mean(prompts), 1),
         network_s=round(mean(network), 4),
         bare_s=round(mean(bare), 4),
-        masks_s=round(mean(masks), 4),
+        masks_s=round(mean(masks_s), 4),
         scoring_s=round(mean(scoring), 4),
         ratio=round(statistics.median(a / b for a, b in zip(network, bare, strict=True)), 3),
     )
@@ -179,7 +177,7 @@ def plot(costs: Sequence[Cost], path: Path) -> None:
     """Seconds a picture as bars, network, masks and scoring apart."""
     parts = {"network": "network_s", "the same, bare": "bare_s", "masks": "masks_s", "scoring": "scoring_s"}
     series = [Series(name=name, values=[getattr(one, part) for one in costs]) for name, part in parts.items()]
-    labels = Labels(title="Time a picture", y="seconds")
+    labels = Labels(title="Time a picture", y="CPU seconds")
     path.write_bytes(encode(bars([one.experiment for one in costs], series, labels)))
 
 

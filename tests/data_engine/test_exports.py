@@ -160,6 +160,21 @@ def test_an_export_whose_begun_file_is_elsewhere_begins_anew(world: World, tmp_p
     assert key == hashlib.sha256(whole.read_bytes()).hexdigest()
 
 
+def test_what_a_cancelled_export_left_is_removed_by_the_next_one(world: World, tmp_path: Path) -> None:
+    annotate(world, world.add_picture())
+    gone, kept = hold(world, "coco", first=True), hold(world, "coco", second=True)
+    world.database.write(lambda session: jobs.cancel(session, gone.id, world.clock()))
+    for held in (gone, kept):
+        for suffix in ("part", "images", "annotations"):
+            (tmp_path / f"export-{held.id}.tar.{suffix}").write_bytes(b"begun")
+    (tmp_path / "export-of-mine.tar").write_bytes(b"another's")
+    export(world, tmp_path, "labels")
+    assert sorted(file.name for file in tmp_path.glob("export-*")) == [
+        *(f"export-{kept.id}.tar.{suffix}" for suffix in ("annotations", "images", "part")),
+        "export-of-mine.tar",
+    ]
+
+
 def test_an_export_says_that_it_lives_while_its_file_is_stored(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ from anymask.data_engine.jobs import HeldJob
 from anymask.data_engine.mask_notes import notes_of
 from anymask.data_engine.mask_rows import ACCEPTED, PROPOSED, list_masks, to_rle
 from anymask.data_engine.store import Database
-from anymask.data_engine.tables import ImageRow, MaskRow, TaskRow
+from anymask.data_engine.tables import ImageRow, JobRow, MaskRow, TaskRow
 from anymask.dataset.formats.png import encode_labels
 from anymask.dataset.formats.sa1b import to_sa1b
 from anymask.dataset.pairs import is_sa1b_name
@@ -45,6 +45,7 @@ _ALIVE_S = 10.0
 """How often a file that is being stored is said to be, so that it is not held for hung."""
 _JPEG_QUALITY = 95
 """Of pictures that were no JPEG, in SA-1B's form, which holds nothing else."""
+_PART = re.compile(r"export-(\d+)\.tar\.(?:part|images|annotations)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -61,6 +62,7 @@ class Exporter:
         Raises: StoreError, LeaseLostError.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._clear()
         part = self.folder / f"export-{held.id}.tar.part"
         ids = self.database.read(lambda session: _image_ids(session, held))
         with ExitStack() as stack:
@@ -81,6 +83,15 @@ class Exporter:
             stream.flush()
             os.fsync(stream.fileno())
         return self._store(held, part, len(ids))
+
+    def _clear(self) -> None:
+        """Remove what exports that were cancelled have left; one that is asked for again begins anew."""
+        query = select(JobRow.id).where(JobRow.kind == "export", JobRow.state == "cancelled")
+        cancelled = self.database.read(lambda session: set(session.scalars(query)))
+        for file in self.folder.glob("export-*"):
+            found = _PART.fullmatch(file.name)
+            if found is not None and int(found[1]) in cancelled:
+                file.unlink(missing_ok=True)
 
     def _add(self, tar: tarfile.TarFile, held: HeldJob, image_id: int, spool: CocoSpool | None) -> None:
         image, masks, labels, notes = self._read(held, image_id)

@@ -192,7 +192,9 @@ def _contents(session: Session, image_id: int, held: HeldJob) -> tuple[ImageRow,
     image = session.get_one(ImageRow, image_id)
     states = (ACCEPTED, PROPOSED) if held.payload["with_proposed"] else (ACCEPTED,)
     rows = [row for row in list_masks(session, image_id) if row.state in states]
-    notes = notes_of(session, image, rows, Notes(source=image.file_name))
+    # The other forms have no place for them.
+    has_notes = held.payload["format"] == "sa1b"
+    notes = notes_of(session, image, rows, Notes(source=image.file_name)) if has_notes else Notes()
     return image, _mask_set(image, rows), [row.label for row in rows], notes
 
 

@@ -18,6 +18,7 @@ def notes_of(session: Session, image: ImageRow, rows: Sequence[MaskRow], base: N
     """The notes of a picture with these of its masks. `base` is what was known of the picture before."""
     names = {row.sha256: row.name for row in session.scalars(select(ModelRow))}
     ways: dict[Provenance, int] = {}
+    software = f"anymask {version('anymask')}"
     by_mask = []
     for row in rows:
         first = first_version(session, row, image)
@@ -26,7 +27,7 @@ def notes_of(session: Session, image: ImageRow, rows: Sequence[MaskRow], base: N
             stage=_stage(row, is_changed=first["rle"]["counts"] != row.counts),
             model=names.get(model, ""),
             model_sha256=model,
-            software=f"anymask {version('anymask')}",
+            software=software,
         )
         by_mask.append(ways.setdefault(way, len(ways)))
     known = base or Notes()

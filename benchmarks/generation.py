@@ -1,6 +1,6 @@
 """Bulk generation beside the public generator, and what the pipeline costs over the bare model.
 
-    python -m benchmarks.generation --model tiny --pictures 20 --piece 4 --side 12
+    python -m benchmarks.generation --model tiny --pictures 20 --piece 4 --side 12 --bare 9
     python -m benchmarks.generation --model vit_b --pictures 4 --piece 2 --side 16
 
 All make every mask of like pictures with the same grid and thresholds. Ours goes end to end, from files to a finished

@@ -21,6 +21,7 @@ TITLES = {
     "everything": "Everything-mode (ViT-B, 1500 x 2250 picture, 32 x 32 clicks)",
     "postprocess": "Everything-mode after the decoder (121 clicks, 1500 x 2250 picture)",
 }
+GENERATION = {"generation-vit_b": "Bulk generation, ViT-B", "generation-tiny": "Bulk generation, `tiny`"}
 
 
 def main(arguments: list[str]) -> int:
@@ -54,6 +55,7 @@ def _machine(folder: Path) -> str:
     name = next(iter(reports.values()))["machine"]
     parts = [f"### {name}\n"]
     parts += [_versus(title, reports[key]) for key, title in TITLES.items() if key in reports]
+    parts += [_generation(title, reports[key]) for key, title in GENERATION.items() if key in reports]
     if "tiny" in reports:
         parts.append(_tiny(reports["tiny"]))
     if "data" in reports:
@@ -82,6 +84,29 @@ def _versus(title: str, report: dict[str, Any]) -> str:
 def _row(row: dict[str, Any]) -> str:
     ours, peer = _time(row["ours_s"]), _time(row["peer_s"])
     return f"| {row['case']} | {ours} | {peer} | **{row['ratio']:.2f}** | {row['note']} |"
+
+
+def _generation(title: str, report: dict[str, Any]) -> str:
+    height, width = report["picture_hw"]
+    side = report["points_per_side"]
+    lines = [
+        f"**{title}** ({height} x {width} pictures, {side} x {side} clicks), one thread a worker\n",
+        "| program | pictures a minute | times the public generator's with as many threads |",
+        "| --- | --- | --- |",
+    ]
+    for name, rate in report["pictures_a_minute"].items():
+        ratio = "" if name.startswith("public") else report["times_faster"].get(name.split()[0], "")
+        lines.append(f"| {name} | {rate} | {f'**{ratio}**' if ratio else ''} |")
+    one, two, bare = report["one_worker"], report["two_workers"], report["bare_model"]
+    lines += [
+        f"\nElse at work: {report['busy']}.",
+        f"Two workers did **{report['two_workers_beside_one']}** times one's work, each {two['cpu_s']:.2f} s of CPU in",
+        f"{two['wall_s']:.2f} s by the clock a picture. From files to shards one worker takes {one['cpu_s']:.2f} s of",
+        f"CPU a picture, everything-mode alone on decoded pictures {bare['cpu_s']:.2f} s: the pipeline costs",
+        f"**{report['overhead_of_the_cpu']:+.1%}** ({report['overhead_by_the_clock']:+.1%} by the clock), and the",
+        f"model waits {1000 * one['model waits s']:.1f} ms a picture.",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _tiny(report: dict[str, Any]) -> str:

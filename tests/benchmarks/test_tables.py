@@ -28,6 +28,31 @@ def test_every_figure_of_a_report_is_in_its_table(tmp_path: Path) -> None:
     assert "160 GFLOP/s, **80%** of that" in text
 
 
+def test_rates_of_workers_stand_beside_the_public_generators_with_as_many_threads(tmp_path: Path) -> None:
+    report = {
+        "machine": "M",
+        "busy": "nothing",
+        "picture_hw": [480, 640],
+        "points_per_side": 16,
+        "pictures_a_minute": {"1 worker": 3.0, "2 workers": 5.7, "public, 1 thread": 0.75, "public, 2 threads": 1.4},
+        "times_faster": {"1": 4.0, "2": 4.07},
+        "two_workers_beside_one": 1.9,
+        "overhead_of_the_cpu": 0.0123,
+        "overhead_by_the_clock": -0.002,
+        "one_worker": {"wall_s": 20.0, "cpu_s": 19.5, "model waits s": 0.0012},
+        "two_workers": {"wall_s": 21.0, "cpu_s": 20.25},
+        "bare_model": {"wall_s": 20.04, "cpu_s": 19.26},
+    }
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "generation-vit_b.json").write_text(json.dumps(report))
+    text = tables(tmp_path)
+    assert "| 1 worker | 3.0 | **4.0** |" in text
+    assert "| 2 workers | 5.7 | **4.07** |" in text
+    assert "| public, 2 threads | 1.4 |  |" in text
+    assert "one worker takes 19.50 s of" in text
+    assert "**+1.2%** (-0.2% by the clock)" in text
+
+
 def test_samples_a_second_and_the_time_waited_are_in_their_table(tmp_path: Path) -> None:
     rows = [{"workers": 2, "pictures_per_s": 40.5, "waiting_share": 0.125}]
     report = {"machine": "M", "size": 512, "pictures": 4, "ahead": 2, "step_s": 0.2, "rows": rows}

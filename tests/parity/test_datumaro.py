@@ -29,9 +29,15 @@ FORM = "segment_anything"
 def written(pictures: list[LabelledPicture], folder: Path, *, plain: bool) -> Path:
     """The pictures as our shards, unpacked, since datumaro reads no tar."""
     write_dataset(folder / "shards", pictures, WriteConfig(plain=plain))
+    files = folder / "files"
+    files.mkdir()
+    # Member by member: extractall takes its filter only from Python 3.11.4 on.
     with tarfile.open(folder / "shards" / "sa_000000.tar") as shard:
-        shard.extractall(folder / "files", filter="data")
-    return folder / "files"
+        for member in shard:
+            content = shard.extractfile(member)
+            assert content is not None
+            (files / member.name).write_bytes(content.read())
+    return files
 
 
 def check_same(pictures: list[LabelledPicture], files: Path) -> None:

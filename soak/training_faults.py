@@ -55,13 +55,14 @@ class _Run:
         """`anymask train --resume`, its words in a file of the run's folder."""
         torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
         words = [*(torchrun if processes > 1 else []), "anymask", "train", "--resume", str(self.path)]
-        return subprocess.Popen(
-            [sys.executable, "-m", *words],
-            env=self.environment,
-            cwd=_ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.path / "said").open("ab"),
-        )
+        with (self.path / "said").open("ab") as said:
+            return subprocess.Popen(
+                [sys.executable, "-m", *words],
+                env=self.environment,
+                cwd=_ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
 
     def finish(self, processes: int = 1) -> None:
         """Take all steps that are left.

@@ -75,14 +75,24 @@ export function fetchAhead(images: readonly Image[]): void {
 /** The masks of a picture, as the server has them with what was done here since. */
 export async function loadWork(image: Image, log: Log, personId: number): Promise<Opened> {
   const path = { image_id: image.id };
-  const { masks } = await take(
-    server.GET("/api/v1/images/{image_id}/masks", { params: { path, query: { with_deleted: true } } }),
-  );
+  const keptOf = () => log.pending(personId, image.id);
+  let pending = await keptOf();
+  let masks: Schemas["Mask"][];
+  for (;;) {
+    ({ masks } = await take(
+      server.GET("/api/v1/images/{image_id}/masks", { params: { path, query: { with_deleted: true } } }),
+    ));
+    const still = await keptOf();
+    const keys = new Set(still.map((action) => action.key));
+    const isUnsent = pending.every((action) => keys.has(action.key));
+    pending = still;
+    // What was sent meanwhile is no longer kept here, and may be missing from the answer.
+    if (isUnsent) break;
+  }
   const known = knownOf(masks);
   const sizeHw = [image.height, image.width] as const;
   const shown = masks.filter((mask) => known.get(mask.id)?.isGone !== true);
   const conflicts = await log.conflicts(image.id);
-  const pending = await log.pending(personId, image.id);
   const stopped = conflicts.flatMap((conflict) => conflict.actions);
   followActions(known, pending);
   return {

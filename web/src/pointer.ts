@@ -11,8 +11,7 @@ import { clampToPicture, panBy, toPicture, toScreen, zoomAt } from "./viewport";
 const CLICK_PX = 5;
 /** Corners and the first point of a polygon are caught within this, in screen pixels. */
 const CATCH_PX = 9;
-/** How far an outline may be off when it is turned into corners, in picture pixels. */
-/** How far the corners' polygon may be from the mask: less makes corners of the stairs of a slanted edge. */
+/** How far the corners' polygon may be from the mask, in picture pixels: less makes corners of a slanted edge's stairs. */
 const CORNER_TOLERANCE_PX = 1.5;
 
 export interface Press {

@@ -14,7 +14,7 @@ from anymask.data_engine.jobs import get_job, list_jobs
 from anymask.data_engine.mask_rows import ACCEPTED, MODEL, PROPOSED, REJECTED, to_rle
 from anymask.data_engine.model_shelf import ModelShelf
 from anymask.data_engine.proposals import Proposer
-from anymask.data_engine.semi_automatic import deploy_detector, find_detector
+from anymask.data_engine.semi_automatic import ask_all_proposals, deploy_detector, find_detector
 from anymask.data_engine.tables import EmbeddingRow, ImageRow, JobRow, ProjectRow
 from anymask.data_engine.worker import Worker
 from anymask.errors import LeaseLostError
@@ -194,21 +194,31 @@ def test_a_project_that_left_the_stage_and_an_older_detector_propose_nothing(sta
     assert stage.masks(image) == []
 
 
-def test_the_detector_of_an_earlier_model_proposes_nothing_once_the_current_model_has_its_own(
+def test_the_detector_of_an_earlier_model_proposes_nothing_while_the_current_model_has_its_own(
     stage: SemiAutomatic, tmp_path: Path
 ) -> None:
     world, image = stage.world, stage.add_picture()
+    newer = Predictor(load(write_small_model(tmp_path / "newer.safetensors", is_sure=False)))
+    for predictor in (stage.predictor, newer):
+        (tmp_path / f"decoder-{predictor.model_sha256()}.onnx").write_bytes(b"made before")
+    deployment.deploy(world.database, world.blobs, stage.predictor.model, "older", tmp_path)
     stage.deploy(0)
     held = stage.take()
     assert held is not None
-    newer = Predictor(load(write_small_model(tmp_path / "newer.safetensors", is_sure=False)))
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / f"decoder-{newer.model_sha256()}.onnx").write_bytes(b"made before")
-    deployment.deploy(world.database, world.blobs, newer.model, "newer", cache)
+    deployment.deploy(world.database, world.blobs, newer.model, "newer", tmp_path)
     deploy_detector(world.database, world.blobs, detector_of(newer), Numbers(), ANY)
     stage.proposer(held)
+    stage.end(held)
     assert stage.masks(image) == []
+    # Back at the earlier model, its detector is asked again.
+    world.database.write(
+        lambda session: deployment.make_current(
+            session, world.database, stage.predictor.model_sha256(), deployment.ROLLBACK, note=""
+        )
+    )
+    world.database.write(lambda session: ask_all_proposals(session, stage.project.id, now=world.clock()))
+    assert stage.work() == 1
+    assert stage.proposed(image) != []
 
 
 def test_a_worker_that_cannot_have_the_model_sets_the_job_aside_and_says_why(

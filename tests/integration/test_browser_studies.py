@@ -48,7 +48,8 @@ class Traffic:
 
     def read(self) -> None:
         """Read what has come, before the page goes: a browser forgets the bodies of a page that is left."""
-        for answer in self.answers[len(self.texts) :]:
+        while len(self.texts) < len(self.answers):  # more may come while one is read
+            answer = self.answers[len(self.texts)]
             text = f"{answer.url} {answer.all_headers()}"
             try:
                 text += answer.body().decode("latin-1")

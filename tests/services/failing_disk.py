@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.services.mounting import mount_or_skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class FailingDisk:
 
     def fail(self) -> None:
         """Have the file system find an error, as it does when its disk fails: it is read-only from now on."""
-        device = Path(self._mounted()[0]).name
+        device = Path(self._device()).name
         (Path("/sys/fs/ext4") / device / "trigger_fs_error").write_text("1")
         until = time.monotonic() + 20
         while self._can_write():
@@ -65,11 +66,11 @@ class FailingDisk:
                 found += [f"{process.cmdline()[:4]} {file}" for file in files if file.is_relative_to(self.at)]
         return found
 
-    def _mounted(self) -> tuple[str, str]:
+    def _device(self) -> str:
         for line in Path("/proc/mounts").read_text().splitlines():
             device, at, *_ = line.split()
             if at == str(self.at):
-                return device, at
+                return device
         raise AssertionError(f"nothing is mounted at {self.at}")
 
 
@@ -87,11 +88,7 @@ def failing_disk(folder: Path, size_mib: int = 64) -> Iterator[FailingDisk]:
     with disk.file.open("wb") as stream:
         stream.truncate(size_mib * 2**20)
     subprocess.run(["mkfs.ext4", "-q", "-F", str(disk.file)], check=True)
-    if subprocess.run(disk.mount_command(), check=False).returncode:
-        reason = "mounting a disk needs the rights of an administrator"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    mount_or_skip(disk.mount_command())
     try:
         yield disk
     finally:

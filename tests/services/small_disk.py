@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.services.mounting import mount_or_skip
 
 
 @contextmanager
@@ -18,12 +17,7 @@ def small_disk(at: Path, size: str) -> Iterator[Path]:
     Mounting needs the rights of an administrator: without them the test is skipped, in CI it fails.
     """
     at.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(at)]
-    if subprocess.run(mount, check=False).returncode:
-        reason = "mounting a small disk needs the rights of an administrator"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    mount_or_skip(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(at)])
     try:
         yield at
     finally:

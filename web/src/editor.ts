@@ -278,7 +278,10 @@ export class Editor {
         if (this.asked === draft.prompt) this.asked = null;
         this.trouble = "";
         this.see((state) => receiveAnswer(state, draft.prompt, answer));
-        if (this.keptAhead === draft.prompt) this.act("Keep object", acceptDraft);
+        if (this.keptAhead === draft.prompt) {
+          this.act("Keep object", acceptDraft);
+          this.endKeeping(); // also when there was nothing to keep: an empty mask
+        }
         this.notify();
       },
       (error: unknown) => {

@@ -205,6 +205,7 @@ export class Pointer {
 
   /** The hand slipped off: nothing is done. */
   cancel(): void {
+    if (this.drag?.kind === "corner") this.corners = this.drag.before;
     this.drag = null;
     this.stroke = [];
     this.editor.see((state) => (state.rubberBand === null ? state : { ...state, rubberBand: null }));

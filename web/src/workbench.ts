@@ -142,7 +142,9 @@ export class Workbench {
 
   /** The object in progress is kept, everything is sent, and the task ends. */
   async finish(): Promise<void> {
+    const { task } = this.bench;
     await this.editor.keepObject();
+    if (this.bench.task !== task) return; // skipped, or left, while its answer was awaited
     await this.end(async (task, token) =>
       take(server.POST("/api/v1/tasks/{task_id}/finish", { params: { path: { task_id: task } }, body: { token } })),
     );

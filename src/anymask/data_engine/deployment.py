@@ -145,10 +145,10 @@ def promote(database: Database, sha256: str, *, key: str, note: str, instead_of:
     """
 
     def change(session: Session) -> int:
+        now = current_to_change(session)  # first: it waits for a rival, who may promote this very key
         done = session.scalar(select(DeploymentRow).where(DeploymentRow.key == key))
         if done is not None:
             return done.id
-        now = current_to_change(session)
         if instead_of is not None and (now is None or now.model_sha256 != instead_of):
             raise TakenError(f"the model was found better than {instead_of[:12]}..., which is not current any more")
         return make_current(session, database, sha256, PROMOTE, key=key, note=note).id

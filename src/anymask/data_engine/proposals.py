@@ -111,9 +111,8 @@ def _still_wanted(session: Session, held: HeldJob) -> DeployedDetector | None:
 def _is_in_use(session: Session, project: ProjectRow, detector: DeployedDetector) -> bool:
     """Whether the project is in this stage, and no newer detector, or one of a newer model, has taken over."""
     now_served = deployment.current(session)
-    newest = find_detector(session, detector.model_sha256)
     of_current = None if now_served is None else find_detector(session, now_served.model_sha256)
-    in_use = of_current or newest
+    in_use = of_current or find_detector(session, detector.model_sha256)
     return project.settings.get("stage") == STAGE and in_use is not None and in_use.id == detector.id
 
 
@@ -187,7 +186,7 @@ def _replace(
     made: list[str] = []
     # Looked at again: the stage or the model may have changed while the masks were computed.
     if held is not None and not _is_in_use(session, session.get_one(ProjectRow, image.project_id), detector):
-        outcome = _LEFT
+        outcome = HELD
     elif state == "waiting" and all(is_untouched(row) for row in rows):
         outcome = "proposed"
         for row in rows:

@@ -164,8 +164,8 @@ def ask_proposals(
         return True
     if priority > row.priority and row.state in ("waiting", "running"):
         row.priority = priority
-    if row.state == "done" and row.progress.get("outcome") == HELD:
-        # Somebody had the picture then; it may be in the queue again.
+    if row.state == "done" and row.progress.get("outcome") in (None, HELD):
+        # Somebody had the picture then, or another detector or stage had taken over; that may be otherwise by now.
         row.state, row.attempts, row.progress, row.updated_at = "waiting", 0, {}, now
         return True
     return False

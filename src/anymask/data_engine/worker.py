@@ -130,5 +130,6 @@ class Worker:
         except StoreError as error:
             _LOG.warning("job %d could not be given up, its lease will end: %s", held.id, error)
         finally:
+            self._held = None  # given up, or left to its lease: a try that counts, and nothing to hand back
             if self.on_hung is not None:
                 self.on_hung(f"job {held.id}: {reason}")

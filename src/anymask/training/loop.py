@@ -181,9 +181,9 @@ class Loop(ABC, Generic[ModelT]):
         Raises: RunError when the processes of a group began at different steps.
         """
         hooks = hooks or Hooks()
-        if len(set(self.group.gather(self.step))) > 1:  # one of before wrote its last checkpoint in between
-            raise RunError(f"the run in {self.run.path} was still being written; go on with it now")
         try:
+            if len(set(self.group.gather(self.step))) > 1:  # one of before wrote its last checkpoint in between
+                raise RunError(f"the run in {self.run.path} was still being written; go on with it now")
             while self.step < self._config.steps:
                 started = time.perf_counter()
                 loss = self._step()

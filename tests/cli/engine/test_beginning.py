@@ -85,18 +85,18 @@ def test_an_engine_begun_with_paths_of_a_folder_is_taken_up_from_another(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    make_place(tmp_path / "work", migrated_sqlite).database.close()
+    make_place(tmp_path / "team", migrated_sqlite).database.close()
     for name in ("held.tar", "also.tar", "mix.tar", "more.tar"):
         (tmp_path / name).write_bytes(b"")
     plain = {"score": {"benchmark": ["held.tar"]}, "mix": ["mix.tar"], "project": "another", "store": "elsewhere"}
     (tmp_path / "c.json").write_text(json.dumps(plain))
     monkeypatch.chdir(tmp_path)
-    where = ["--database", "sqlite:///work/anymask.db", "--store", "work/store", "--workspace", "work"]
+    where = ["--database", "sqlite:///team/anymask.db", "--store", "team/store", "--workspace", "team"]
     given = ["--config", "c.json", "--benchmark", "more.tar", "--also", "also.tar", "--model", str(small_model)]
     assert main(["engine", "init", "e", "--project", "cups", *where, *given]) == 0
     config = read_config(tmp_path / "e")
-    assert config.database == f"sqlite:///{tmp_path / 'work' / 'anymask.db'}"
-    assert config.store == str(tmp_path / "work" / "store")
+    assert config.database == f"sqlite:///{tmp_path / 'team' / 'anymask.db'}"
+    assert config.store == str(tmp_path / "team" / "store")
     assert config.score.benchmark == (str(tmp_path / "held.tar"), str(tmp_path / "more.tar"))
     assert config.score.also == (str(tmp_path / "also.tar"),)
     assert config.mix == (str(tmp_path / "mix.tar"),)
@@ -105,14 +105,14 @@ def test_an_engine_begun_with_paths_of_a_folder_is_taken_up_from_another(
     monkeypatch.chdir(tmp_path / "other")
     assert main(["engine", "status", str(tmp_path / "e")]) == 0
     assert "project 'cups'" in capsys.readouterr().out
-    assert not (tmp_path / "other" / "work").exists()
+    assert not (tmp_path / "other" / "team").exists()
 
 
 def test_the_configuration_says_where_the_server_is_unless_an_option_does(
     tmp_path: Path, migrated_sqlite: Path, small_model: Path
 ) -> None:
     make_place(tmp_path / "work", migrated_sqlite).database.close()
-    url, store = f"sqlite:///{tmp_path / 'work' / 'anymask.db'}", str(tmp_path / "work" / "store")
+    url, store = f"sqlite:///{tmp_path / 'team' / 'anymask.db'}", str(tmp_path / "work" / "store")
     (tmp_path / "c.json").write_text(json.dumps({"database": url, "store": store}))
     words = ["engine", "init", str(tmp_path / "e"), "--project", "cups", "--model", str(small_model)]
     assert main([*words, "--config", str(tmp_path / "c.json")]) == 0

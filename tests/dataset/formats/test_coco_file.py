@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anymask.dataset.annotated import open_annotations
 from anymask.dataset.formats import CocoFile, from_coco
 from anymask.errors import DatasetError, MaskError
 from tests.dataset.formats.ground_truth import SIZE_HW, coco_json, without_masks
@@ -21,7 +22,7 @@ def written(tmp_path: Path, value: object) -> Path:
 
 def test_pictures_one_by_one_are_those_of_the_whole_file(tmp_path: Path) -> None:
     value = without_masks(coco_json(4))
-    file = CocoFile.open(written(tmp_path, value))
+    file = open_annotations(written(tmp_path, value))
     assert len(file) == 6
     for one, all_at_once in zip(file, from_coco(value), strict=True):
         assert one.masks.rles == all_at_once.masks.rles
@@ -36,6 +37,10 @@ def test_ids_and_stated_areas_are_kept_as_the_file_has_them() -> None:
     file = CocoFile(without_masks(value))
     read = [(key, area) for one in file for key, area in zip(one.annotation_ids, one.stated_area_px, strict=True)]
     assert read == [(one["id"], one["area"]) for one in value["annotations"]]
+
+
+def test_licences_of_another_form_name_none() -> None:
+    assert CocoFile(without_masks(coco_json(2)) | {"licenses": 5}).licences == {}
 
 
 def test_a_missing_area_is_the_masks_own() -> None:
@@ -62,17 +67,18 @@ def test_a_damaged_mask_is_told_when_its_picture_is_read_and_not_before() -> Non
         ("[]", "must be an object"),
         ('{"images": [], "annotations": [{"image_id": 3}]}', "not in the file"),
         ('{"images": [{"id": "7"}], "annotations": []}', "no whole number"),
+        ('{"images": [{}], "annotations": []}', "no whole number"),
     ],
 )
 def test_another_file_is_refused_with_its_reason(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(content)
     with pytest.raises(DatasetError, match=message):
-        CocoFile.open(path)
+        open_annotations(path)
 
 
 def test_a_file_that_is_not_there_and_a_picture_that_is_not_in_it_are_said(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read"):
-        CocoFile.open(tmp_path / "none.json")
+        open_annotations(tmp_path / "none.json")
     with pytest.raises(DatasetError, match="image 3 is not in the annotation file, which has 6 pictures"):
         CocoFile(without_masks(coco_json())).picture(3)

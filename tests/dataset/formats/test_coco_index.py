@@ -9,7 +9,7 @@ from anymask.dataset.entries import Span
 from anymask.dataset.formats import coco_index
 from anymask.dataset.formats.coco import from_coco
 from anymask.dataset.formats.coco_index import CocoIndex
-from anymask.errors import AnymaskError, DatasetError, MaskError
+from anymask.errors import DatasetError, MaskError
 
 
 def annotation(number: int, image_id: int) -> dict[str, Any]:
@@ -80,9 +80,9 @@ def test_a_byte_order_mark_and_no_categories_are_no_matter(tmp_path: Path) -> No
     ],
 )
 def test_what_is_no_coco_file_is_refused_with_the_reason(tmp_path: Path, text: bytes, reason: str) -> None:
-    with pytest.raises(AnymaskError, match=reason) as caught:
+    is_no_json = reason.startswith(("ends", "expected", "cannot be read"))
+    with pytest.raises(DatasetError if is_no_json else MaskError, match=reason):
         index(tmp_path / "a", text)
-    assert isinstance(caught.value, DatasetError | MaskError)
 
 
 def test_a_file_that_changed_meanwhile_is_said(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from anymask.dataset.annotated import open_annotations
 from anymask.dataset.formats import LvisFile
 from anymask.errors import DatasetError, MaskError
 from tests.dataset.formats.ground_truth import lvis_json, without_masks
@@ -16,7 +17,8 @@ def test_frequencies_and_what_was_looked_for_are_read(tmp_path: Path) -> None:
     value = without_masks(lvis_json(3))
     path = tmp_path / "lvis.json"
     path.write_text(json.dumps(value))
-    file = LvisFile.open(path)
+    file = open_annotations(path)
+    assert isinstance(file, LvisFile)
     assert file.frequencies == {category["id"]: category["frequency"] for category in value["categories"]}
     assert set(file.frequencies.values()) == {"r", "c", "f"}
     for image in value["images"]:
@@ -48,4 +50,4 @@ def test_a_coco_file_is_no_lvis_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps(value))
     with pytest.raises(DatasetError, match="'often', expected one of r, c, f"):
-        LvisFile.open(path)
+        open_annotations(path)

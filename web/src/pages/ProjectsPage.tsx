@@ -13,7 +13,7 @@ export function Progress({ counts }: { counts: Schemas["ProjectCounts"] }): Reac
     <div className="progress">
       <progress max={Math.max(1, counts.images)} value={counts.done + counts.skipped} aria-label={`${done} % done`} />
       <span className="quiet">
-        {counts.images === 0 ? "No pictures yet" : `${counts.done} of ${counts.images} pictures done`} · {counts.masks} masks
+        {counts.images === 0 ? "No pictures yet" : `${counts.done} of ${counts.images} pictures done`} · {counts.masks} {counts.masks === 1 ? "mask" : "masks"}
         {counts.to_review > 0 && ` · ${counts.to_review} to review`}
       </span>
     </div>

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from anymask.dataset.formats.coco import CocoPicture, annotations_by_image, category_names, objects, read_picture
 from anymask.errors import DatasetError, MaskError
@@ -27,21 +27,10 @@ class CocoFile:
             raise MaskError(f"a COCO file must be an object, got {type(value).__name__}")
         self.categories = category_names(value)
         """Id -> name, empty when the file names none."""
-        self.licences = _licences(value)
-        """Image id -> name of its licence, where the file says so."""
         self._annotations = annotations_by_image(value)
         self._images = {image["id"]: image for image in objects(value, "images")}
-
-    @classmethod
-    def open(cls, path: Path | str) -> Self:
-        """Of the file at `path`.
-
-        Raises: DatasetError when it is not there, no JSON, or of another form.
-        """
-        try:
-            return cls(read_annotations(path))
-        except MaskError as error:
-            raise DatasetError(f"{path} cannot be used: {error}") from error
+        self.licences = _licences(value)
+        """Image id -> name of its licence, where the file says so."""
 
     @property
     def image_ids(self) -> tuple[int, ...]:
@@ -105,7 +94,8 @@ def read_annotations(path: Path | str) -> object:
 
 
 def _licences(value: Mapping[str, Any]) -> dict[int, str]:
-    known = [item for item in value.get("licenses") or () if isinstance(item, Mapping)]
+    given = value.get("licenses")
+    known = [item for item in given if isinstance(item, Mapping)] if isinstance(given, list) else []
     names = {item.get("id"): item.get("name") for item in known if isinstance(item.get("id"), int | str)}
     found = {item["id"]: item.get("license") for item in objects(value, "images")}
     licences = {key: names.get(licence) for key, licence in found.items() if isinstance(licence, int | str)}

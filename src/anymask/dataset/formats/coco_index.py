@@ -50,6 +50,8 @@ class CocoIndex:
                         self._places.setdefault(owner, []).append(place)
         except OSError as error:
             raise DatasetError(f"{span.file} cannot be read ({error.strerror}); copy it again") from error
+        except MaskError:  # a ValueError, too
+            raise
         except (ValueError, RecursionError) as error:
             raise DatasetError(f"{span.file} cannot be read as JSON ({error}); copy it again") from error
         for key in ("images", "annotations"):

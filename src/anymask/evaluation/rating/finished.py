@@ -79,7 +79,7 @@ def read_finished(folder: Path, prompt: PromptKind) -> list[FinishedColumn]:
         what = "clicks" if prompt == "point" else "boxes"
         raise RunError(
             f"no column of {folder} kept answers to {what}; ask for the other kind, name another folder, or evaluate "
-            "anew where an earlier version made it"
+            "anew into a new one where an earlier version made it"
         )
     return found
 

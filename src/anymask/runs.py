@@ -104,13 +104,18 @@ def _value(hint: Any, value: Any, name: str) -> Any:
 def _union(options: tuple[Any, ...], value: Any, name: str) -> Any:
     if value is None and type(None) in options:
         return None
+    if isinstance(value, Mapping):
+        # A union member is recognised by its own field names; a file of before a field was added lacks that one.
+        lacking = [
+            (len(names - set(value)), index)
+            for index, option in enumerate(options)
+            if dataclasses.is_dataclass(option)
+            and set(value) <= (names := {field.name for field in dataclasses.fields(option)})
+        ]
+        if lacking and value:
+            return from_plain(typing.cast(type, options[min(lacking)[1]]), value)
     for option in options:
-        if dataclasses.is_dataclass(option):
-            names = {field.name for field in dataclasses.fields(option)}
-            # A union member is recognised by its own field names; every field is written by to_plain.
-            if isinstance(value, Mapping) and set(value) == names:
-                return from_plain(typing.cast(type, option), value)
-        elif option is not type(None):
+        if option is not type(None) and not dataclasses.is_dataclass(option):
             try:
                 return _value(option, value, name)
             except ConfigError:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from anymask.model.registry import entry_named
+from anymask.model.tiny_encoder import TinyEncoderConfig
 from anymask.recipes import find_recipe, recipe
 
 
@@ -22,6 +23,14 @@ def test_the_single_output_ablation_begins_with_the_embedded_model_and_gives_one
     assert decoder == replace(recipe("tiny_longer").model.mask_decoder, multimask_outputs=0)
 
 
-def test_later_stages_learn_less_than_the_first() -> None:
-    names = ("tiny", "tiny_longer", "tiny_large_views", "tiny_full_size", "tiny_iou")
-    assert [recipe(name).learn for name in names] == ["all", "upper", "upper", "upper", "iou"]
+def test_later_stages_on_a_cpu_learn_less_than_the_first() -> None:
+    names = ("tiny", "tiny_longer", "tiny_large_views", "tiny_iou")
+    assert [recipe(name).learn for name in names] == ["all", "upper", "upper", "iou"]
+
+
+def test_the_stage_on_a_gpu_makes_the_encoder_deeper_and_keeps_the_rest_of_the_model() -> None:
+    before, deeper = recipe("tiny_large_views").model, recipe("tiny_deeper").model
+    encoder = before.image_encoder
+    assert isinstance(encoder, TinyEncoderConfig)
+    assert deeper == replace(before, image_encoder=replace(encoder, context_depth=4, main_depth=3))
+    assert recipe("tiny_deeper").learn == "all"

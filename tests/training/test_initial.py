@@ -11,9 +11,17 @@ from anymask.errors import ConfigError, WeightsError
 from anymask.model.encoder_weights import save_encoder
 from anymask.model.image_encoder import VitConfig, VitEncoder
 from anymask.model.sam import Sam, tiny_config
+from anymask.model.tiny_encoder import TinyEncoderConfig
 from anymask.model.weights import load
-from anymask.training.initial import imagenet_tiny, sam_from_mae, with_single_output, with_training_options
+from anymask.training.initial import (
+    imagenet_tiny,
+    sam_from_mae,
+    with_encoder_depth,
+    with_single_output,
+    with_training_options,
+)
 from tests.model.test_sam import small_vit
+from tests.training import drawn
 
 
 def test_the_backbone_is_imagenets_and_the_rest_follows_the_seed() -> None:
@@ -116,3 +124,32 @@ def test_a_single_output_begins_as_the_single_mask_token_of_the_model(small_mode
         name for name in whole if any(f"hypernetworks_mlps.{index}." in name for index in (1, 2, 3))
     }
     assert with_single_output(cut) is cut
+
+
+def test_a_deeper_encoder_begins_as_the_one_it_grew_from_and_can_learn() -> None:
+    torch.manual_seed(0)
+    model = Sam(drawn.small_model())
+    encoder = model.config.image_encoder
+    assert isinstance(encoder, TinyEncoderConfig)
+    wanted = replace(model.config, image_encoder=replace(encoder, context_depth=3, main_depth=2))
+    deeper = with_encoder_depth(model, wanted)
+    assert deeper.config == wanted
+    image = torch.randn(1, 3, 64, 64)
+    for given, own in zip((model.embed(image).main, *model.embed(image).finer), _maps(deeper, image), strict=True):
+        torch.testing.assert_close(own, given)
+    deeper.embed(image).main.square().mean().backward()
+    gradients = {name: parameter.grad for name, parameter in deeper.named_parameters() if ".mix16." in name}
+    assert len(gradients) == 2 * 12
+    moved = {name.rsplit(".", 2)[-2] for name, grad in gradients.items() if grad is not None and grad.any()}
+    assert moved == {"out", "lin2"}  # the others follow, once these are not zero any more
+    assert with_encoder_depth(deeper, model.config) is deeper
+
+
+def _maps(model: Sam, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    embedding = model.embed(image)
+    return (embedding.main, *embedding.finer)
+
+
+def test_another_encoder_gets_no_deeper() -> None:
+    model = Sam(small_vit())
+    assert with_encoder_depth(model, tiny_config()) is model

@@ -11,7 +11,7 @@ from anymask.errors import ConfigError
 from anymask.model.sam import MaskPrediction, Sam
 from anymask.prompts.simulate import ClickConfig
 from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, FOREGROUND, PADDING, PromptBatch
-from anymask.training.interactive import RoundsConfig, first_prompts, plan_rounds, simulate
+from anymask.training.interactive import RoundsConfig, first_prompts, plan_rounds, simulate, simulate_together
 from anymask.training.losses import LossConfig, mask_losses
 from tests.training.drawn import small_model
 
@@ -183,3 +183,39 @@ def test_a_model_without_ambiguous_masks_learns_its_one_mask() -> None:
     prompts = PromptBatch(torch.tensor([[[8.0, 8.0], [0.0, 0.0]]]), torch.tensor([[1, -1]]))
     answer = model.decode(model.prepare(model.embed(torch.randn(1, 3, 64, 64))), prompts, multimask=True)
     assert answer.logits.shape[:2] == answer.iou.shape == (1, 1)
+
+
+def test_pictures_together_learn_what_they_learn_one_by_one(model: Recorder) -> None:
+    """Boxes without noise and no clicks: nothing is drawn, so that the losses and gradients must be the same."""
+    rounds = RoundsConfig(
+        clicks=0, mask_only_rounds=1, prompts=ClickConfig(box_probability=1.0, box_noise_share=0.0), box_output="both"
+    )
+    images = torch.randn(3, 3, 64, 64)
+    targets = [squares(4), squares(2), squares(3)[::-1].copy()]
+    losses, rngs = (LossConfig(), "normalised"), [np.random.default_rng(index) for index in range(3)]
+
+    total, tell = simulate_together(model, model.embed(images), targets, rounds, losses, rngs, fill_to=5)
+    total.backward()
+    together = {
+        name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None
+    }
+    outcomes = tell()
+    assert len(model.asked[0][0].labels) == 10  # nine masks and one that does not count
+
+    model.zero_grad()
+    embedding = model.embed(images)
+    each = [
+        simulate(model, model.prepare(embedding[index]), targets[index], rounds, losses, rngs[index])
+        for index in range(3)
+    ]
+    sum(outcome.loss for outcome in each).backward()
+    for outcome, expected in zip(outcomes, each, strict=True):
+        torch.testing.assert_close(outcome.loss, expected.loss.detach())
+        np.testing.assert_allclose(outcome.first_iou, expected.first_iou)
+        np.testing.assert_allclose(outcome.last_iou, expected.last_iou)
+        assert outcome.is_box.all()
+        assert not outcome.loss.requires_grad
+    alone = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    assert together.keys() == alone.keys()
+    for name, grad in alone.items():
+        torch.testing.assert_close(together[name], grad, rtol=1e-3, atol=1e-5, msg=name)

@@ -14,6 +14,7 @@ from anymask.model.sam import Sam, SamConfig
 from anymask.model.weights import load
 from anymask.runs import RunFolder
 from anymask.training.batches import DataConfig
+from anymask.training.loop import Hooks
 from anymask.training.promptable import Phase, TrainConfig, Trainer
 from anymask.training.schedule import OptimizerConfig
 from tests.training.drawn import drawn_record, small_model, small_run
@@ -40,6 +41,22 @@ def test_pictures_at_once_do_not_change_the_gradient_of_a_step(tmp_path: Path) -
     assert together.keys() == one_by_one.keys()
     for name, gradient in together.items():
         assert torch.allclose(gradient, one_by_one[name], rtol=1e-3, atol=1e-5 * float(gradient.abs().max() + 1)), name
+
+
+def test_together_a_run_learns_resumes_to_the_same_bits_and_draws_sheets(tmp_path: Path) -> None:
+    config = small_run(steps=6, together=True, sheet_every=2, data=FIXED_VIEWS)
+    whole = trainer_of(tmp_path / "whole", config)
+    before = {name: value.clone() for name, value in whole.model.state_dict().items()}
+    whole.train()
+    first = trainer_of(tmp_path / "parts", config)
+    first.train(Hooks(should_stop=lambda: first.step == 3))
+    rest = Trainer(config, RECORDS, RunFolder(tmp_path / "parts"))
+    assert rest.step == 3
+    rest.train()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, rest.model.state_dict()[name]), name
+    assert any(not torch.equal(value, before[name]) for name, value in whole.model.state_dict().items())
+    assert len(list((tmp_path / "whole" / "sheets").iterdir())) == 3
 
 
 def test_masks_of_a_process_are_shared_by_its_pictures(tmp_path: Path) -> None:

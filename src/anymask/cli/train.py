@@ -108,6 +108,13 @@ def train(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Compile the image encoder: a slow start, faster steps on a GPU.")
     ] = False,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--together",
+            help="Prompt the masks of all pictures of a step together: what keeps a GPU busy, with its memory.",
+        ),
+    ] = False,
     validate: VALIDATE = None,
     resume: RESUME = None,
     tensorboard: TENSORBOARD = False,
@@ -133,13 +140,13 @@ def train(
     anymask train --data 'train-*.tar' --recipe small_vit --from runs/mae/model.safetensors --out runs/vit
     anymask train --resume runs/tiny
     anymask train --data 'train-*.tar' --from rescued.safetensors --step 3000 --out runs/rest
-    anymask train --data 'train-*.tar' --device cuda --precision bfloat16 --compile --workers 8 --out runs/gpu
+    anymask train --data 'train-*.tar' --device cuda --precision bfloat16 --together --workers 8 --out runs/gpu
     torchrun --nproc-per-node 2 -m anymask train --data 'train-*.tar' --out runs/tiny
     ```
     """
     from anymask.dataset.index import RecordIndex
     from anymask.recipes import find_recipe
-    from anymask.training.group import joined_group
+    from anymask.training.group import joined_group, own_device
     from anymask.training.promptable import TrainConfig, Trainer
 
     changes = _Changes(
@@ -152,6 +159,7 @@ def train(
         workers=workers,
         precision=precision,
         compiled=compiled,
+        together=together,
     )
     data = [*(pictures or []), *(data or [])]
     if resume is not None and (any((data, out, recipe, start, validate)) or changes != _Changes()):
@@ -170,7 +178,7 @@ def train(
                 )
                 run, config, initial = _begin(options, changes, out)
         records = RecordIndex(options.data, config.exclude_sets)
-        trainer = Trainer(config, records, run, move_to(initial, device), group)
+        trainer = Trainer(config, records, run, move_to(initial, own_device(device)), group)
         scored = RecordIndex(options.validate) if options.validate else None
         run_loop(
             trainer,
@@ -197,6 +205,7 @@ class _Changes:
     workers: int | None = None
     precision: Dtype | None = None
     compiled: bool = False
+    together: bool = False
 
     def apply(self, config: TrainConfig) -> TrainConfig:
         weights = tuple(map(_set_weight, self.weights))
@@ -211,6 +220,7 @@ class _Changes:
             exclude_sets=(*config.exclude_sets, *self.exclude),
             precision=config.precision if self.precision is None else precision,
             compile=self.compiled or config.compile,
+            together=self.together or config.together,
             optimizer=config.optimizer if self.lr is None else replace(config.optimizer, lr=self.lr),
             data=replace(
                 config.data,
@@ -252,6 +262,7 @@ def _initial(start: str, config: TrainConfig) -> Sam:
     from anymask.training.initial import (
         imagenet_tiny,
         sam_from_mae,
+        with_encoder_depth,
         with_mask_quality,
         with_single_output,
         with_training_options,
@@ -264,7 +275,7 @@ def _initial(start: str, config: TrainConfig) -> Sam:
         return Sam(config.model)
     if holds_encoder(start):
         return sam_from_mae(start, config.model, config.seed)
-    model = with_training_options(load_model(start, "cpu"), config.model)
+    model = with_encoder_depth(with_training_options(load_model(start, "cpu"), config.model), config.model)
     if config.model.mask_decoder.multimask_outputs == 0:
         model = with_single_output(model)
     return with_mask_quality(model) if config.learn == "iou" else model

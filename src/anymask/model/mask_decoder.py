@@ -68,13 +68,14 @@ class PreparedImage:
     """One image as the decoder wants it, made once and used by every prompt."""
 
     embedding: ImageEmbedding
-    """B = 1."""
+    """B = 1; or the image of every prompt, one by one, when they are on several (`Sam.prepare_each`)."""
     position: Tensor
     """(1, C, h, w) positional encoding of the embedding grid."""
     no_mask: Tensor
     """(1, C, 1, 1) the learned "no mask" embedding."""
     side: ImageSide | None = None
-    """The image's side of the decoder's attention; None where a graph is recorded for export, or dropout is on."""
+    """The image's side of the decoder's attention; None where a graph is recorded for export, dropout is on, or
+    prompts are on several images."""
 
 
 ALL_MASKS = slice(None)

@@ -144,8 +144,8 @@ class Sam(nn.Module):
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """(B, 3, h, w) RGB 0..255 -> the same shape with the model's mean and deviation taken out, in its dtype."""
-        # float32 whatever the model's dtype: bfloat16 cannot hold 0..255 minus the mean.
-        normal = (pixels.to(self.device, torch.float32) - self.pixel_mean.float()) / self.pixel_std.float()
+        # float32 whatever the model's dtype: bfloat16 cannot hold 0..255 minus the mean. Moved first, as bytes.
+        normal = (pixels.to(self.device).to(torch.float32) - self.pixel_mean.float()) / self.pixel_std.float()
         return normal.to(self.dtype)
 
     def normalise_padded(self, pixels: Tensor, content_hw: Sequence[tuple[int, int]]) -> Tensor:
@@ -166,6 +166,17 @@ class Sam(nn.Module):
         height, width = embedding.main.shape[-2:]
         no_mask = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
         return self.mask_decoder.prepare(embedding, self.prompt_encoder.dense_position(height, width), no_mask)
+
+    def prepare_each(self, embedding: ImageEmbedding, owners: Tensor) -> PreparedImage:
+        """`prepare` for P prompts on several images at once: the p-th prompt is on image `owners[p]` (P,) int64.
+
+        Nothing is computed ahead: every prompt carries its image. For training on a GPU, which has the memory and
+        would wait for its orders if the images came one by one.
+        """
+        height, width = embedding.main.shape[-2:]
+        no_mask = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+        position = self.prompt_encoder.dense_position(height, width)
+        return PreparedImage(embedding.map(lambda maps: maps.index_select(0, owners)), position, no_mask)
 
     def decode_all(self, prepared: PreparedImage, prompts: PromptBatch) -> MaskPrediction:
         """All masks of the decoder: the single-mask token's first, then the ambiguous three. Training uses this."""

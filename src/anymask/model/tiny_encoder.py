@@ -41,6 +41,8 @@ class TinyEncoderConfig:
     """Channels of the attention blocks at stride 32."""
     context_depth: int = 2
     """Attention blocks at stride 32; 0 for none."""
+    main_depth: int = 0
+    """Attention blocks on the main map (stride 16), after its convolutions."""
 
     def __post_init__(self) -> None:
         if self.dim % 8 or self.context_dim % 32:
@@ -124,6 +126,8 @@ class TinyEncoder(nn.Module):
     stride = 32
     lower_names = ("stem.", "stages.0.", "stages.1.", "stages.2.")
     """How the names of the weights up to stride 8 begin."""
+    memory_format = torch.channels_last
+    """How feature maps lie in memory."""
     trunk_names = ("stem.", "stages.")
     """How the names of the backbone's weights begin."""
 
@@ -145,6 +149,7 @@ class TinyEncoder(nn.Module):
         self.context_out = nn.Conv2d(config.context_dim, dim, 1)
         self.lateral16 = nn.Conv2d(STAGES[STRIDE16][4], dim, 1)
         self.smooth16 = nn.Sequential(Smooth(dim), Smooth(dim))
+        self.mix16 = nn.ModuleList(ContextBlock(dim) for _ in range(config.main_depth))
         self.norm16 = LayerNorm2d(dim)
         self.down8, self.lateral8, self.smooth8 = (
             nn.Conv2d(dim, c8, 1),
@@ -154,21 +159,28 @@ class TinyEncoder(nn.Module):
         self.down4, self.lateral4 = nn.Conv2d(c8, c4, 1), nn.Conv2d(STAGES[STRIDE4][4], c4, 1)
 
     def forward(self, images: Tensor) -> ImageEmbedding:
-        x = self.stages[0](self.stem(images.contiguous(memory_format=torch.channels_last)))
+        x = self.stages[0](self.stem(images.contiguous(memory_format=self.memory_format)))
         quarter = self.stages[STRIDE4](x)
         eighth = self.stages[STRIDE8](quarter)
         sixteenth = self.stages[STRIDE16](self.stages[3](eighth))
         deepest = self.context_in(self.stages[STRIDE32](self.stages[5](sixteenth)))
-        height, width = deepest.shape[-2:]
-        tokens = deepest.flatten(2).transpose(1, 2)
-        for block in self.context:
-            tokens = block(tokens)
-        context = self.context_out(tokens.transpose(1, 2).unflatten(2, (height, width)))
+        context = self.context_out(_attend(self.context, deepest))
         top = self.lateral16(sixteenth) + _upsample(context)
-        main = self.norm16(self.smooth16(top))
+        main = self.norm16(_attend(self.mix16, self.smooth16(top)))
         fine8 = self.smooth8(self.lateral8(eighth) + _upsample(self.down8(main)))
         fine4 = self.lateral4(quarter) + _upsample(self.down4(fine8))
         return ImageEmbedding(main, (fine8, fine4))
+
+
+def _attend(blocks: nn.ModuleList, x: Tensor) -> Tensor:
+    """(B, C, h, w) through blocks of self-attention over all positions."""
+    if not blocks:
+        return x
+    tokens = x.flatten(2).transpose(1, 2)
+    for block in blocks:
+        tokens = block(tokens)
+    attended: Tensor = tokens.transpose(1, 2).reshape(x.shape)
+    return attended
 
 
 def _upsample(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from anymask.recipes.mae import mae_small, mae_vit_b, mae_vit_h, mae_vit_l
 from anymask.recipes.small import small_vit
 from anymask.recipes.tiny import (
     tiny,
-    tiny_full_size,
+    tiny_deeper,
     tiny_iou,
     tiny_large_views,
     tiny_longer,
@@ -41,7 +41,7 @@ RECIPES: dict[str, Recipe] = {
     "tiny": Recipe(tiny, "imagenet"),
     "tiny_longer": Recipe(tiny_longer, "tiny"),
     "tiny_large_views": Recipe(tiny_large_views, "tiny"),
-    "tiny_full_size": Recipe(tiny_full_size, "tiny"),
+    "tiny_deeper": Recipe(tiny_deeper, "tiny"),
     "tiny_iou": Recipe(tiny_iou, "tiny"),
     "tiny_loop_start": Recipe(tiny_loop_start, "imagenet"),
     "tiny_single_output": Recipe(tiny_single_output, "tiny"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from anymask.images.augment import ViewConfig
 from anymask.model.sam import tiny_config
+from anymask.model.tiny_encoder import TinyEncoderConfig
 from anymask.prompts.simulate import ClickConfig
 from anymask.training.batches import DataConfig
 from anymask.training.interactive import RoundsConfig
@@ -107,18 +108,35 @@ def tiny_large_views(steps: int = 1400) -> TrainConfig:
     )
 
 
-def tiny_full_size(steps: int = 1000) -> TrainConfig:
-    """After `tiny_large_views`: every view as large as those at work.
+def tiny_deeper(steps: int = 1250) -> TrainConfig:
+    """After `tiny_large_views`, on one GPU: a deeper encoder, larger steps, every view as large as those at work.
 
-    Command: anymask train --recipe tiny_full_size --from runs/tiny_large_views/model.safetensors --data 'train-*.tar'
-    --data crowds.tar --out runs/tiny_full_size
+    Command: torchrun --nproc-per-node 3 -m anymask train --recipe tiny_deeper --from runs/tiny_iou/model.safetensors
+    --data 'train-*.tar' --data crowds.tar --device cuda --out runs/tiny_deeper
     """
     base = tiny_large_views(steps)
     return replace(
         base,
-        phases=(Phase(until=1.0, size=512, masks=10, mask_loss="normalised", clicks=2),),
-        optimizer=replace(base.optimizer, lr=4e-4, warmup_steps=50),
-        seed=7,
+        model=replace(
+            base.model, image_encoder=TinyEncoderConfig(dim=base.model.mask_decoder.dim, context_depth=4, main_depth=3)
+        ),
+        learn="all",
+        pictures=144,
+        together=True,
+        precision="bfloat16",
+        phases=(Phase(until=1.0, size=512, masks=8, mask_loss="normalised", clicks=2),),
+        data=replace(
+            base.data,
+            view=replace(base.data.view, crop_fraction=(0.2, 1.0), shrink=(0.3, 1.0), colour=0.4, grey_probability=0.1),
+            workers=5,
+            ahead=2,
+        ),
+        optimizer=replace(
+            base.optimizer, lr=1e-3, encoder_lr_factor=0.5, weight_decay=0.05, warmup_steps=150, ema_decay=0.998
+        ),
+        checkpoint_every=100,
+        sheet_every=500,
+        seed=11,
     )
 
 

@@ -6,6 +6,7 @@ run may go on with another number of processes: only the order of summation chan
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Group:
             return samples
         flat = torch.cat(
             [p.new_tensor([samples]) for p in parameters[:1]] + [_gradient(p).flatten() for p in parameters]
-        )
+        ).cpu()  # gloo adds up in the machine's memory
         dist.all_reduce(flat)
         start = 1
         for parameter in parameters:
@@ -73,6 +74,12 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
     if parameter.grad is None:
         parameter.grad = torch.zeros_like(parameter)
     return parameter.grad
+
+
+def own_device(device: str) -> str:
+    """The device of this process: "cuda" is spread over the machine's GPUs by torchrun's local rank."""
+    gpus = torch.cuda.device_count() if device == "cuda" else 0
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % gpus}" if gpus else device
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from anymask.errors import ConfigError, MissingDependencyError
 from anymask.model.encoder_weights import load_encoder, put_encoder
 from anymask.model.image_encoder import VitConfig, VitEncoder
 from anymask.model.sam import Sam, SamConfig
-from anymask.model.tiny_encoder import TinyEncoder, fold_imagenet_weights
+from anymask.model.tiny_encoder import TinyEncoder, TinyEncoderConfig, fold_imagenet_weights
 
 
 def imagenet_tiny(config: SamConfig, seed: int = 0) -> Sam:
@@ -59,6 +59,30 @@ def with_mask_quality(model: Sam, hidden: int = 32) -> Sam:
         return model
     grown = Sam(replace(model.config, mask_decoder=replace(model.config.mask_decoder, quality_hidden=hidden)))
     grown.load_state_dict(model.state_dict() | {k: v for k, v in grown.state_dict().items() if ".quality." in k})
+    return grown.eval()
+
+
+def with_encoder_depth(model: Sam, config: SamConfig) -> Sam:
+    """The same model with as many attention blocks in its encoder as `config` has; those it lacks begin as nothing.
+
+    For the encoder of `tiny` alone; any other, and one that has as many or more, stays as it is.
+    """
+    encoder, wanted = model.config.image_encoder, config.image_encoder
+    if not (isinstance(encoder, TinyEncoderConfig) and isinstance(wanted, TinyEncoderConfig)):
+        return model
+    deeper = replace(
+        encoder,
+        context_depth=max(encoder.context_depth, wanted.context_depth),
+        main_depth=max(encoder.main_depth, wanted.main_depth),
+    )
+    if deeper == encoder:
+        return model
+    grown = Sam(replace(model.config, image_encoder=deeper))
+    given, own = model.state_dict(), grown.state_dict()
+    for name, tensor in own.items():
+        if name not in given and name.rsplit(".", 2)[-2] in ("out", "lin2"):
+            tensor.zero_()  # a block adds what these give
+    grown.load_state_dict(own | given)
     return grown.eval()
 
 

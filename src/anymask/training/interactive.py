@@ -6,8 +6,10 @@ with the last logits, and rounds with the last logits alone. What the paper leav
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +19,12 @@ from torch import Tensor
 
 from anymask.errors import ConfigError
 from anymask.masks.overlap import iou_per_mask
+from anymask.model.embedding import ImageEmbedding
 from anymask.model.mask_decoder import PreparedImage
 from anymask.model.sam import MaskPrediction, Sam
 from anymask.prompts.simulate import ClickConfig, error_click, random_box, random_point
 from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, FOREGROUND, PADDING, PromptBatch
+from anymask.training.batch_prompts import BatchAnnotator, Draws
 from anymask.training.losses import LossConfig, MaskLoss, iou_losses, mask_losses
 
 Masks = npt.NDArray[np.bool_]
@@ -87,31 +91,142 @@ def simulate(
     rng: np.random.Generator,
 ) -> Outcome:
     """Run the prompt rounds for K true masks (K, S, S) of one prepared picture; S is the input size, all non-empty."""
-    # The sum of losses is built up here; the caller runs one backward pass over all rounds.
     device = prepared.embedding.main.device
-    soft = F.avg_pool2d(torch.from_numpy(targets).to(device, torch.float32)[:, None], 4)  # (K, 1, S/4, S/4)
-    points, labels, is_box = first_prompts(targets, rounds.prompts, rng)
+    annotator = _CarefulAnnotator(targets, rounds.prompts, rng, device)
+    soft = _soften(torch.from_numpy(targets).to(device))
+    played = _play(model, prepared, soft, annotator, (rounds, rng), losses)
+    return Outcome(
+        played.losses.mean(),
+        played.first_iou.cpu().numpy(),
+        played.last_iou.cpu().numpy(),
+        annotator.is_box.cpu().numpy(),
+        played.first_logits,
+    )
+
+
+def simulate_together(
+    model: Sam,
+    embedding: ImageEmbedding,
+    targets: Sequence[Masks],
+    rounds: RoundsConfig,
+    losses: tuple[LossConfig, MaskLoss],
+    rngs: Sequence[np.random.Generator],
+    *,
+    fill_to: int = 1,
+) -> tuple[Tensor, Callable[[], list[Outcome]]]:
+    """`simulate` for all B pictures of `embedding` in one pass of the decoder a round, prompts drawn on the device.
+
+    `targets` are (K, S, S) for each picture, of any K; `rngs` one generator a picture. Returns the sum of the
+    pictures' losses, to run one backward pass from, and what tells their outcomes (losses without gradients): called
+    after that, so that the device has work while it is waited for. The masks are filled up to a multiple of `fill_to`
+    with some that do not count.
+    """
+    device, counts = embedding.main.device, [len(masks) for masks in targets]
+    rest = -sum(counts) % fill_to
+    numbers = zip([*counts, rest], [*rngs, np.random.default_rng(0)], strict=True)
+    draws = [Draws.of(k, rounds.clicks, rounds.prompts, rng) for k, rng in numbers]
+    true = torch.empty((sum(counts) + rest, *targets[0].shape[1:]), dtype=torch.bool, device=device)
+    for part, masks in zip(torch.split(true, [*counts, rest]), [*targets, targets[0][:1].repeat(rest, 0)], strict=True):
+        part.copy_(torch.from_numpy(masks), non_blocking=True)
+    annotator = BatchAnnotator(true, rounds.prompts, Draws.join(draws, device))
+    owners = torch.tensor([*np.repeat(np.arange(len(counts)), counts).tolist(), *[0] * rest]).to(device)
+    prepared = model.prepare_each(embedding, owners)
+    played = _play(model, prepared, _soften(true), annotator, (rounds, rngs[0]), losses)
+    shares = torch.tensor([*(1 / count for count in counts for _ in range(count)), *[0.0] * rest], device=device)
+    total = (played.losses * shares).sum()
+
+    def tell() -> list[Outcome]:
+        numbers = (played.losses.detach(), played.first_iou, played.last_iou, annotator.is_box.float())
+        told = torch.stack(numbers).cpu()  # one transfer for all pictures
+        ends = pairwise(np.cumsum([0, *counts]).tolist())
+        return [_outcome(told[:, first:last], played.first_logits[first:last]) for first, last in ends]
+
+    return total, tell
+
+
+def _outcome(told: Tensor, first_logits: Tensor) -> Outcome:
+    """From (4, K) losses, first and last IoUs and 1 for a box."""
+    losses, first_iou, last_iou, is_box = told
+    return Outcome(losses.mean(), first_iou.numpy(), last_iou.numpy(), is_box.numpy() > 0, first_logits)
+
+
+class _Annotator(Protocol):
+    """Who prompts for K masks."""
+
+    is_box: Tensor
+    """(K,) bool: whether the first prompt is a box."""
+
+    def first(self) -> tuple[Tensor, Tensor]:
+        """(K, N, 2) points and (K, N) labels of the first prompt."""
+        ...
+
+    def click(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The same with one click more, from the last answer's (K, 1, S/4, S/4) logits."""
+        ...
+
+
+class _CarefulAnnotator:
+    """Mask by mask, to the pixel."""
+
+    def __init__(
+        self, targets: Masks, config: ClickConfig, rng: np.random.Generator, device: torch.device | str
+    ) -> None:
+        self.targets, self.config, self.rng, self.device = targets, config, rng, device
+        self._points, self._labels, is_box = first_prompts(targets, config, rng)
+        self.is_box = torch.from_numpy(is_box).to(device)
+
+    def first(self) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(self._points).to(self.device), torch.from_numpy(self._labels).to(self.device)
+
+    def click(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        self._points, self._labels = _add_clicks(
+            self._points, self._labels, logits, self.targets, self.config, self.rng
+        )
+        return self.first()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Played:
+    """What the rounds of K masks gave; see `Outcome`."""
+
+    losses: Tensor
+    """(K,) summed over rounds."""
+    first_iou: Tensor
+    last_iou: Tensor
+    first_logits: Tensor
+
+
+def _soften(targets: Tensor) -> Tensor:
+    """(K, S, S) masks -> (K, 1, S/4, S/4) shares of the cells of the low-res grid."""
+    return F.avg_pool2d(targets.to(torch.float32)[:, None], 4)
+
+
+def _play(
+    model: Sam,
+    prepared: PreparedImage,
+    soft: Tensor,
+    annotator: _Annotator,
+    plan: tuple[RoundsConfig, np.random.Generator],
+    losses: tuple[LossConfig, MaskLoss],
+) -> _Played:
+    """The rounds; the losses are summed up, so that one backward pass goes over all of them."""
+    rounds, rng = plan
     supervise = _Supervision(losses[0], losses[1], rounds)
+    points, labels = annotator.first()
     logits: Tensor | None = None
-    total = soft.new_zeros(())
-    first_iou: npt.NDArray[np.float32] | None = None
-    first_logits = soft[:, 0]
-    chosen_iou = np.zeros(len(targets), np.float32)
+    total = soft.new_zeros(len(soft))
+    rows = torch.arange(len(soft), device=soft.device)
+    seen: list[tuple[Tensor, Tensor]] = []
     for index, new_click in enumerate([True, *plan_rounds(rounds, rng)]):
         if index > 0 and new_click:
             assert logits is not None
-            points, labels = _add_clicks(points, labels, logits, targets, rounds.prompts, rng)
-        batch = PromptBatch(torch.from_numpy(points).to(device), torch.from_numpy(labels).to(device), logits)
-        answer = model.decode_all(prepared, batch)
-        loss, chosen, ious = supervise(answer, soft, is_box, first=index == 0)
+            points, labels = annotator.click(logits)
+        answer = model.decode_all(prepared, PromptBatch(points, labels, logits))
+        loss, chosen, ious = supervise(answer, soft, annotator.is_box, first=index == 0)
         total = total + loss
-        rows = torch.arange(len(targets), device=device)
         logits = answer.logits.detach()[rows, chosen][:, None].float().clamp(-rounds.logit_limit, rounds.logit_limit)
-        chosen_iou = ious[rows, chosen].cpu().numpy()
-        if first_iou is None:
-            first_iou, first_logits = chosen_iou, logits[:, 0]
-    assert first_iou is not None
-    return Outcome(total, first_iou, chosen_iou, is_box, first_logits)
+        seen.append((ious[rows, chosen], logits[:, 0]))
+    return _Played(total, seen[0][0], seen[-1][0], seen[0][1])
 
 
 def first_prompts(
@@ -157,18 +272,17 @@ class _Supervision:
         self.config, self.kind, self.rounds = config, kind, rounds
 
     def __call__(
-        self, answer: MaskPrediction, soft: Tensor, is_box: npt.NDArray[np.bool_], *, first: bool
+        self, answer: MaskPrediction, soft: Tensor, box: Tensor, *, first: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(scalar loss, (K,) mask that goes on, (K, 1 + M) actual IoUs) of one round."""
+        """((K,) losses, (K,) mask that goes on, (K, 1 + M) actual IoUs) of one round."""
         logits, predicted = answer.logits.float(), answer.iou.float()
         costs = mask_losses(logits, soft, self.config, self.kind)  # (K, 1 + M), single-mask token first
         with torch.no_grad():
             actual = iou_per_mask(logits, (soft > 0.5).expand_as(logits))
-        box = torch.from_numpy(is_box).to(soft.device)
         iou_cost = iou_losses(predicted, actual)
         if logits.shape[1] == 1:  # a model without ambiguous masks
             only = costs[:, 0] + self.config.iou_weight * iou_cost[:, 0]
-            return only.mean(), torch.zeros(len(costs), dtype=torch.int64, device=soft.device), actual
+            return only, torch.zeros(len(costs), dtype=torch.int64, device=soft.device), actual
         multi, single = torch.zeros_like(box), torch.ones_like(box)
         if first:
             multi = torch.where(box, self.rounds.box_output != "single", self.rounds.point_output != "single")
@@ -180,4 +294,4 @@ class _Supervision:
         per_prompt = per_prompt + torch.where(multi, costs[rows, best] + self.config.iou_weight * iou_multi, 0.0)
         confident = 1 + predicted.detach()[:, 1:].argmax(1)
         goes_on = torch.where(multi & ~(box & single), confident, torch.zeros_like(confident))
-        return per_prompt.mean(), goes_on, actual
+        return per_prompt, goes_on, actual

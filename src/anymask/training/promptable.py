@@ -18,7 +18,7 @@ from anymask.runs import RunFolder
 from anymask.training.batches import Batch, Batches, DataConfig, Records, Sample
 from anymask.training.embedding_cache import EmbeddingCache
 from anymask.training.group import Group
-from anymask.training.interactive import Outcome, RoundsConfig, simulate
+from anymask.training.interactive import Outcome, RoundsConfig, simulate, simulate_together
 from anymask.training.learning import Learn, choose_learning
 from anymask.training.loop import Loop, Share
 from anymask.training.lora import add_lora, merged
@@ -66,6 +66,9 @@ class TrainConfig:
     """Pictures a step, of all processes together."""
     pictures_at_once: int = 0
     """Pictures of a process that are in memory together; their gradients add up to the step's. 0 for all."""
+    together: bool = False
+    """Prompt the masks of all pictures in memory together, one pass of the decoder a round, with clicks found on the
+    device (`training.batch_prompts`): what a GPU needs to be busy. It takes memory for all of their rounds."""
     masks_a_process: int = 0
     """Most masks prompted in one process and step, shared by its pictures; 0 for no limit but the phase's."""
     phases: tuple[Phase, ...] = (Phase(),)
@@ -120,6 +123,10 @@ class TrainConfig:
         return next(phase for phase in self.phases if step < phase.until * self.steps or phase.until == 1.0)
 
 
+_ALIKE = 64
+"""On a GPU the masks prompted together are filled up to a multiple of this many."""
+
+
 class Trainer(Loop[Sam]):
     """A run of promptable training."""
 
@@ -140,6 +147,8 @@ class Trainer(Loop[Sam]):
         super().__init__(config, model, run, group)
         if config.compile:
             model.image_encoder.compile()  # in place: names of weights stay as they are
+        if config.together:
+            torch.backends.cuda.enable_cudnn_sdp(False)  # it plans for seconds for each new number of masks
         self.config = config
         self.batches = Batches(records, config.data, pictures=config.pictures, seed=config.seed, group=self.group)
         self.skipped["pictures_without_a_mask"] = 0
@@ -184,13 +193,15 @@ class Trainer(Loop[Sam]):
     ) -> tuple[list[Outcome], bool]:
         """Gradients of some pictures: one encoder pass for all, the decoder's backward picture by picture."""
         rounds = self.config.rounds if phase.clicks is None else replace(self.config.rounds, clicks=phase.clicks)
+        if self.config.together:
+            return self._backward_together(samples, places, rounds, phase, step)
         outcomes: list[Outcome] = []
         with self.autocast():
             embedding = self._embed(samples)
             # Cut here, so that the memory of one picture's rounds is freed before the next picture's begin.
             leaves = embedding.map(lambda tensor: tensor.detach().requires_grad_(tensor.requires_grad))
         for index, (sample, place) in enumerate(zip(samples, places, strict=True)):
-            rng = np.random.default_rng((self.config.seed, 2, step, place))
+            rng = self._rng(step, place)
             with self.autocast():
                 prepared = self.model.prepare(leaves[index])
                 outcome = simulate(
@@ -208,6 +219,38 @@ class Trainer(Loop[Sam]):
         if maps:
             torch.autograd.backward([tensor for tensor, _ in maps], [grad for _, grad in maps])
         return outcomes, True
+
+    def _backward_together(
+        self, samples: tuple[Sample, ...], places: tuple[int, ...], rounds: RoundsConfig, phase: Phase, step: int
+    ) -> tuple[list[Outcome], bool]:
+        """The same, all pictures' masks in one pass a round."""
+        with self.autocast():
+            total, tell = simulate_together(
+                self.model,
+                self._embed_all(samples),
+                [sample.masks for sample in samples],
+                rounds,
+                (self.config.losses, phase.mask_loss),
+                [self._rng(step, place) for place in places],
+                fill_to=_ALIKE if self._plans_by_size else 1,
+            )
+        torch.autograd.backward(total)  # without looking at it first: a loss that is not finite is no step anyway
+        return tell(), is_finite(total)
+
+    def _embed_all(self, samples: tuple[Sample, ...]) -> ImageEmbedding:
+        """`_embed`, on a GPU always of as many pictures: those without a mask have others in their place."""
+        places = min(len(self.batches.places), self.config.pictures_at_once or len(self.batches.places))
+        missing = places - len(samples) if self._plans_by_size else 0
+        return self._embed(samples + samples[:1] * missing)
+
+    @property
+    def _plans_by_size(self) -> bool:
+        """Whether the device takes seconds to plan for every number of pictures or masks that it has not seen."""
+        return self.model.device.type == "cuda"
+
+    def _rng(self, step: int, place: int) -> np.random.Generator:
+        """Of the prompts on one picture of the batch."""
+        return np.random.default_rng((self.config.seed, 2, step, place))
 
     def _embed(self, samples: tuple[Sample, ...]) -> ImageEmbedding:
         """The embedding of the samples; without a graph, and from the cache, when the encoder does not learn."""

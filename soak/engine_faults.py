@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -280,7 +280,7 @@ def kill_turns_of(folder: Path, stage: str, *, kills: int, least_gain: float = -
 
 def _keep(notes: Path, progress: _Progress) -> None:
     part = notes.with_suffix(".part")
-    part.write_text(json.dumps({name: getattr(progress, name) for name in ("seconds", "tries", "reached", "compared")}))
+    part.write_text(json.dumps(asdict(progress)))
     part.replace(notes)
 
 

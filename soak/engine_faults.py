@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -60,6 +59,7 @@ from anymask.training.detector_config import DetectorConfig
 from tests.cli.small_model import write_small_model
 from tests.data_engine.turns.labelled_world import add_labelled, make_engine
 from tests.data_engine.world import Clock, World
+from tests.services.processes import environment
 
 _STEPS = ("dataset", "generated", "candidate", "scores", "decision", "stage", "skipped", "detected", "queue")
 """Those of a turn that must come out the same; the others hold times."""
@@ -88,14 +88,8 @@ class Place:
     def turn(self, **options: Any) -> subprocess.Popen[str]:
         """`anymask engine turn` as a process."""
         words = [sys.executable, "-m", "anymask", "engine", "turn", str(self.engine_folder), "--json"]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
-            "ANYMASK_CACHE": str(self.folder / "cache"),
-            "OMP_NUM_THREADS": "1",
-        }
-        environment.pop("ANYMASK_DATABASE", None)
-        return subprocess.Popen(words, text=True, env=environment, **options)
+        own = environment(ANYMASK_CACHE=str(self.folder / "cache"))
+        return subprocess.Popen(words, text=True, env=own, **options)
 
     def take_turn(self) -> float:
         """A turn to its end, in so many seconds."""

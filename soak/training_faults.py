@@ -6,7 +6,6 @@ Real runs of `anymask train` on small drawn pictures; each ends as one that nobo
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from anymask.cli.train import TrainOptions
 from anymask.model.weights import load, model_hash
 from anymask.runs import RunFolder
 from anymask.training.checkpoint import load_latest
+from tests.services.processes import environment
 from tests.training.drawn import draw_set, small_run
 
 _PICTURES = 7
@@ -44,7 +44,7 @@ class _Run:
 
     path: Path
     steps: int
-    environment: dict[str, str] = field(default_factory=lambda: os.environ | {"OMP_NUM_THREADS": "1"})
+    environment: dict[str, str] = field(default_factory=environment)
 
     @staticmethod
     def begun(path: Path, data: Path, steps: int) -> _Run:

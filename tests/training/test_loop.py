@@ -1,6 +1,5 @@
 """The loop: it learns, it skips what it must, and killed anywhere it goes on to the same bits."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from anymask.training.interactive import RoundsConfig
 from anymask.training.loop import Hooks, Progress
 from anymask.training.promptable import Phase, TrainConfig, Trainer
 from anymask.training.schedule import OptimizerConfig
+from tests.services.processes import environment
 from tests.training.drawn import drawn_record, small_model, small_run
 
 RECORDS = [drawn_record(str(i), i) for i in range(7)]
@@ -193,9 +193,8 @@ print("done", flush=True)
 
 
 def start(path: Path, steps: int) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", KILLED, str(path), str(steps)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
 
 
 @pytest.mark.slow

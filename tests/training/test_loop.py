@@ -16,7 +16,9 @@ from anymask.model.sam import Sam
 from anymask.model.weights import load
 from anymask.prompts.simulate import ClickConfig
 from anymask.runs import RunFolder
+from anymask.training import loop
 from anymask.training.batches import DataConfig
+from anymask.training.group import Group
 from anymask.training.initial import with_mask_quality
 from anymask.training.interactive import RoundsConfig
 from anymask.training.loop import Hooks, Progress
@@ -65,6 +67,20 @@ def test_a_run_that_another_process_trains_is_refused(tmp_path: Path) -> None:
         RunFolder(tmp_path).hold(wait_s=0)
     first.train()
     RunFolder(tmp_path).hold(wait_s=0).release()
+
+
+def test_in_a_group_nobody_reads_a_checkpoint_before_the_leader_holds_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    hold, read = RunFolder.hold, loop.load_latest
+    monkeypatch.setattr(RunFolder, "hold", lambda run: (order.append("hold"), hold(run))[1])
+    monkeypatch.setattr(Group, "wait", lambda _: order.append("wait"))
+    monkeypatch.setattr(loop, "load_latest", lambda path: (order.append("read"), read(path))[1])
+    run = RunFolder.create(tmp_path, small_run(steps=1))
+    for group in (Group(0, 2), Group(1, 2)):
+        Trainer(small_run(steps=1), RECORDS, run, group=group).close()
+    assert order == ["hold", "wait", "read", "wait", "read"]
 
 
 def test_another_configuration_in_the_same_folder_is_refused(tmp_path: Path) -> None:

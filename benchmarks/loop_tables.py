@@ -39,9 +39,9 @@ def main(arguments: list[str]) -> None:
     if not reports:
         sys.exit(f"no turn has ended in {engine}")
     overview = _overview(engine, reports)
-    detectors = as_markdown(detectors_table(overview))
-    work = as_markdown(work_table(engine, reports)), as_markdown(sets_table(engine, reports))
-    print(turns_table(engine, reports), detectors, *work, models_table(reports), sep="\n\n")
+    worked = work_table(engine, reports), sets_table(engine, reports)
+    tables = (turns_table(engine, reports), detectors_table(overview), *worked, models_table(reports))
+    print(*map(as_markdown, tables), sep="\n\n")
     if asked.plot is not None:
         asked.plot.write_bytes(encode(plots(overview), "png"))
 
@@ -53,13 +53,10 @@ def _overview(engine: Path, reports: list[TurnReport]) -> Overview:
     return Overview(project=engine.name, stage=reports[-1].next_stage, turns=lines, deployments=(), waiting=0)
 
 
-def turns_table(engine: Path, reports: list[TurnReport]) -> str:
+def turns_table(engine: Path, reports: list[TurnReport]) -> Table:
     """A row a turn."""
-    lines = [
-        "| turn | stage | work | clicks a mask | s a mask by hand | s a mask kept | masks a picture | proposals |"
-        " held-out click IoU, 95 % | promoted |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    columns = ("turn", "stage", "work", "clicks a mask", "s a mask by hand", "s a mask kept", "masks a picture")
+    rows: list[list[str | int]] = []
     for one in reports:
         done, verdict = effort(engine, one.number), one.decision.verdicts[0]
         if done is not None:
@@ -75,16 +72,9 @@ def turns_table(engine: Path, reports: list[TurnReport]) -> str:
             work, cells = "-", ["-"] * 5
         interval = f"{verdict.difference:+.3f} [{verdict.low:+.3f}, {verdict.high:+.3f}]"
         change = f"{verdict.before:.3f} -> {verdict.after:.3f} ({interval})"
-        row = [
-            str(one.number),
-            one.stage.replace("_", "-"),
-            work,
-            *cells,
-            change,
-            "yes" if one.decision.promote else "no",
-        ]
-        lines.append(f"| {' | '.join(row)} |")
-    return "\n".join(lines)
+        promoted = "yes" if one.decision.promote else "no"
+        rows.append([one.number, one.stage.replace("_", "-"), work, *cells, change, promoted])
+    return Table((*columns, "proposals", "held-out click IoU, 95 %", "promoted"), rows)
 
 
 def work_table(engine: Path, reports: list[TurnReport]) -> Table:
@@ -111,7 +101,7 @@ def sets_table(engine: Path, reports: list[TurnReport]) -> Table:
     return Table(("turn", "set", "pictures", "masks a picture"), rows)
 
 
-def models_table(reports: list[TurnReport]) -> str:
+def models_table(reports: list[TurnReport]) -> Table:
     """A row a model and kind of data: the first model, and the candidate of every turn."""
     names = {reports[0].model_before: "first"} if reports else {}
     for one in reports:
@@ -120,16 +110,14 @@ def models_table(reports: list[TurnReport]) -> str:
     for one in reports:
         for each in one.scores:
             scores.setdefault((each.data == ALSO, each.model_sha256), each)
-    lines = [
-        "| model | scored on | one click | best of three | box | 3 clicks | 5 clicks | 9 clicks | clicks to the IoU |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    columns = ("model", "scored on", "one click", "best of three", "box", "3 clicks", "5 clicks", "9 clicks")
+    rows: list[list[str]] = []
     for (_, sha256), each in sorted(scores.items(), key=lambda item: item[0][0]):
         cells = [f"{each.means[measure]:.3f}" for measure in MEASURES] + [
             "-" if each.clicks_a_mask is None else f"{each.clicks_a_mask:.2f}"
         ]
-        lines.append(f"| {names[sha256]} | {each.data} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([names[sha256], each.data, *cells])
+    return Table((*columns, "clicks to the IoU"), rows)
 
 
 if __name__ == "__main__":

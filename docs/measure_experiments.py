@@ -24,6 +24,7 @@ from anymask.evaluation.answering import score_from_plain
 from anymask.evaluation.datasets import abbreviation_of
 from anymask.evaluation.examples import best_middle_worst
 from anymask.evaluation.published import SAM_MINUS_RITM
+from anymask.evaluation.results import MEAN
 from anymask.evaluation.rows import read_rows
 from anymask.figures import Labels, Series, Table, as_markdown, contact_sheet, curves, deltas, encode, overlay
 from anymask.masks.rle import decode
@@ -213,9 +214,7 @@ def draw_deltas(report: dict[str, Any], path: Path) -> None:
 def draw_curve(report: dict[str, Any], path: Path) -> None:
     """Mean IoU of every column that takes clicks after each number of them, mean of the sets, with its interval."""
     counts = report["config"]["clicks"]
-    means = {
-        (row["column"], row["measure"]): row["iou"] for row in report["scores"] if row["set_name"] == "mean of sets"
-    }
+    means = {(row["column"], row["measure"]): row["iou"] for row in report["scores"] if row["set_name"] == MEAN}
     series = []
     for column in report["columns"]:
         found = [means.get((column, "click" if count == 1 else f"clicks_{count}")) for count in counts]

@@ -30,6 +30,8 @@ WAY = ((0.3, 0.3), (0.5, 0.35), (0.45, 0.6), (0.7, 0.7))
 """Of the brush, in shares of the canvas."""
 _JPEG_DIFFERENCE = 3.0
 """Between two decoders of one JPEG, in the mean over a part of the picture."""
+_DRAWN_S = 10.0
+"""Within which the canvas shows what it is to show."""
 
 SHOWN_PART = """([x, y, side]) => {
   const canvas = document.querySelector("canvas.canvas");
@@ -139,13 +141,15 @@ def _check_pixels(tool: Tool, picture: Path) -> None:
     _, _, middle_x, middle_y = _middle(tool)
     # The middle of the picture lies between pixels where the canvas has an odd number of them: look beside it.
     x, y = int(middle_x) - 200, int(middle_y) - 150
-    tool.page.wait_for_timeout(500)
-    shown = np.array(tool.page.evaluate(SHOWN_PART, [x, y, side]), np.uint8).reshape(side, side, 4)[..., :3]
     with Image.open(picture) as opened:
         height, width = SIZE_HW
         left, top = int(np.floor(x - middle_x + width / 2)), int(np.floor(y - middle_y + height / 2))
         own = np.asarray(opened.convert("RGB").crop((left, top, left + side, top + side)))
-    difference = np.abs(shown.astype(int) - own).mean()
+    until, difference = time.monotonic() + _DRAWN_S, np.inf
+    while difference >= _JPEG_DIFFERENCE and time.monotonic() < until:
+        tool.page.wait_for_timeout(50)  # a look while the next frames are drawn
+        shown = np.array(tool.page.evaluate(SHOWN_PART, [x, y, side]), np.uint8).reshape(side, side, 4)[..., :3]
+        difference = np.abs(shown.astype(int) - own).mean()
     assert difference < _JPEG_DIFFERENCE, f"the canvas shows other pixels: {difference:.1f} away in the mean"
     tool.press("h")
 

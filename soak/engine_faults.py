@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +59,7 @@ from anymask.training.detector_config import DetectorConfig
 from tests.cli.small_model import write_small_model
 from tests.data_engine.turns.labelled_world import add_labelled, make_engine
 from tests.data_engine.world import Clock, World
+from tests.services.processes import environment
 
 _STEPS = ("dataset", "generated", "candidate", "scores", "decision", "stage", "skipped", "detected", "queue")
 """Those of a turn that must come out the same; the others hold times."""
@@ -88,14 +88,8 @@ class Place:
     def turn(self, **options: Any) -> subprocess.Popen[str]:
         """`anymask engine turn` as a process."""
         words = [sys.executable, "-m", "anymask", "engine", "turn", str(self.engine_folder), "--json"]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
-            "ANYMASK_CACHE": str(self.folder / "cache"),
-            "OMP_NUM_THREADS": "1",
-        }
-        environment.pop("ANYMASK_DATABASE", None)
-        return subprocess.Popen(words, text=True, env=environment, **options)
+        own = environment(ANYMASK_CACHE=str(self.folder / "cache"))
+        return subprocess.Popen(words, text=True, env=own, **options)
 
     def take_turn(self) -> float:
         """A turn to its end, in so many seconds."""
@@ -280,7 +274,7 @@ def kill_turns_of(folder: Path, stage: str, *, kills: int, least_gain: float = -
 
 def _keep(notes: Path, progress: _Progress) -> None:
     part = notes.with_suffix(".part")
-    part.write_text(json.dumps({name: getattr(progress, name) for name in ("seconds", "tries", "reached", "compared")}))
+    part.write_text(json.dumps(asdict(progress)))
     part.replace(notes)
 
 

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
 from anymask.data_engine.exports import FORMATS as EXPORTED
-from anymask.data_engine.store import Database
 from soak import api_fuzz, priority, server_faults, sizes
 from soak.transfers import Carrying
 from tests.cli.servers import Running
@@ -108,7 +109,7 @@ def transfers() -> bool:
     steps = ["source", *(f"{form} {part}" for form in EXPORTED for part in ("out", "back", "compare"))]
     for step in steps[len(noted["done"]) :]:
         with carrying.served() as server:
-            print(f"{Database(url).writer.dialect.name}: {_transfer(carrying, server, step, noted)}; ", end="")
+            print(f"{make_url(url).get_backend_name()}: {_transfer(carrying, server, step, noted)}; ", end="")
         print(f"load average {os.getloadavg()[0]:.1f}", flush=True)
         noted["done"].append(step)
         notes.write_text(json.dumps(noted))

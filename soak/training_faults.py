@@ -6,7 +6,6 @@ Real runs of `anymask train` on small drawn pictures; each ends as one that nobo
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from anymask.cli.train import TrainOptions
 from anymask.model.weights import load, model_hash
 from anymask.runs import RunFolder
 from anymask.training.checkpoint import load_latest
+from tests.services.processes import environment
 from tests.training.drawn import draw_set, small_run
 
 _PICTURES = 7
@@ -31,6 +31,8 @@ _STEPS_A_KILL = 10
 """Of the whole run. A stop comes one to six steps after the last, or while a process starts; checkpoints every two."""
 _START_S = 4.0
 """A process that starts is killed within this time."""
+_STEPS_ON = 2
+"""A run that waits for its stop is let go on for so many steps at most, so that none ends before its stop."""
 _LOSS_TOLERANCE = 1e-3
 """Relative difference of the losses of one process and of two, which add in another order."""
 _ROOT = Path(__file__).parents[1]
@@ -42,7 +44,7 @@ class _Run:
 
     path: Path
     steps: int
-    environment: dict[str, str] = field(default_factory=lambda: os.environ | {"OMP_NUM_THREADS": "1"})
+    environment: dict[str, str] = field(default_factory=environment)
 
     @staticmethod
     def begun(path: Path, data: Path, steps: int) -> _Run:
@@ -82,12 +84,14 @@ class _Run:
     def stop_after(
         self, step: int, wait_s: float, number: signal.Signals, processes: int, *, all_of_them: bool
     ) -> bool:
-        """Start, and send the signal some time after that step, to the first process or to all; False when it ended
-        before. What is left behind goes on by itself."""
+        """Start, and send the signal up to `wait_s` after that step, to the first process or to all; False when it
+        ended before. What is left behind goes on by itself."""
         process = self.start(processes)
         while process.poll() is None and self.taken() < step:
             time.sleep(0.002)
-        time.sleep(wait_s)
+        reached, until = self.taken(), time.monotonic() + wait_s
+        while time.monotonic() < until and self.taken() < reached + _STEPS_ON:
+            time.sleep(0.002)
         met = process.poll() is None
         if met:
             first = psutil.Process(process.pid)
@@ -122,8 +126,8 @@ class _Run:
 def kills(alone: int, together: int) -> bool:
     """True when a training stopped `alone` times as one process and `together` times as two has the very losses and
     weights of one that nobody stopped, and one that changes its number of processes at each stop the same losses but
-    for rounding. Each fourth stop is a SIGTERM, the others SIGKILL; of these, in two processes, every other one meets
-    torchrun alone, which leaves its processes behind."""
+    for rounding; every stop has to meet a run at work. Each fourth stop is a SIGTERM, the others SIGKILL; of these, in
+    two processes, every other one meets torchrun alone, which leaves its processes behind."""
     rng = random.Random(14)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -159,4 +163,4 @@ def _one_row(folder: Path, rng: random.Random, count: int, processes: tuple[int,
         f"{'equal' if same_weights else 'not equal'}; every checkpoint loaded",
         flush=True,
     )
-    return equal
+    return equal and met == count

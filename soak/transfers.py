@@ -14,7 +14,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,12 +183,13 @@ class Carrying:
             assert job["state"] in ("waiting", "running", "done"), job
             assert time.monotonic() - begun < _WAIT_S, job
             seen.server_mib.append(process.memory_info().rss / 2**20)
+            total = job["total"] or self.pictures
             for worker in process.children():
-                seen.worker_mib = max(seen.worker_mib, worker.memory_info().rss / 2**20)
-                total = job["total"] or self.pictures
-                if job["state"] == "running" and seen.kills < kills and job["done"] > total * seen.kills / kills:
-                    worker.kill()
-                    seen.kills += 1
+                with suppress(psutil.NoSuchProcess):  # it ended since it was listed
+                    seen.worker_mib = max(seen.worker_mib, worker.memory_info().rss / 2**20)
+                    if job["state"] == "running" and seen.kills < kills and job["done"] > total * seen.kills / kills:
+                        worker.kill()
+                        seen.kills += 1
             if job["state"] == "done":
                 break
             time.sleep(0.02 if seen.kills < kills else 0.5)

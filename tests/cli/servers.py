@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from tests.data_engine.world import provenance, rectangle
+from tests.services.processes import environment
 
 PASSWORD = "the admin's password"
 
@@ -92,16 +92,10 @@ def new_action(size_hw: tuple[int, int]) -> dict[str, Any]:
 class Running:
     """`anymask ARGUMENTS` as a process, ready when it has told its address."""
 
-    def __init__(self, arguments: Sequence[str], *, cache: Path, start_s: float = 180, **environment: str) -> None:
+    def __init__(self, arguments: Sequence[str], *, cache: Path, start_s: float = 180, **more: str) -> None:
         self.arguments, self.start_s = list(arguments), start_s
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "ANYMASK_CACHE": str(cache),
-            "ANYMASK_ADMIN_PASSWORD": PASSWORD,
-            "OMP_NUM_THREADS": "1",
-            **environment,
-        }
+        own = {"ANYMASK_CACHE": str(cache), "ANYMASK_ADMIN_PASSWORD": PASSWORD}
+        self.environment = environment(**own | more)
         self.log = tempfile.NamedTemporaryFile(mode="w+", suffix=".log")  # noqa: SIM115
         self.url = ""
 

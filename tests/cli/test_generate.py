@@ -10,7 +10,8 @@ import pytest
 
 from anymask.cli.generate import describe_rate
 from anymask.cli.main import main
-from tests.data_engine.generation.small_runs import command, environment, report_of, run_command, write_pictures
+from tests.data_engine.generation.small_runs import command, report_of, run_command, write_pictures
+from tests.services.processes import environment
 
 
 @pytest.mark.slow

@@ -34,5 +34,7 @@ def test_the_address_may_come_from_the_environment_and_its_password_is_not_shown
     monkeypatch.setenv("ANYMASK_DATABASE", "postgresql://masks:secret@db/masks")
     place = Workplace(tmp_path)
     assert place.database_url == "postgresql://masks:secret@db/masks"
-    assert "secret" not in place.database_shown
+    assert place.database_shown == "postgresql://masks@db/masks"
+    hidden = Workplace(tmp_path, "postgresql://db/masks?user=masks&password=secret").database_shown
+    assert hidden == "postgresql://db/masks?user=masks"
     assert Workplace(tmp_path, "sqlite:////x.db").database_url == "sqlite:////x.db"

@@ -19,7 +19,6 @@ from soak import generation
 from soak.sizes import CI_CORRUPT_PICTURES, CI_KILL_POINTS
 from tests.data_engine.generation.small_runs import (
     command,
-    environment,
     hashes,
     kill_at_random_points,
     report_of,
@@ -29,6 +28,7 @@ from tests.data_engine.generation.small_runs import (
     worker_processes,
     write_pictures,
 )
+from tests.services.processes import environment
 from tests.services.small_disk import small_disk
 
 

@@ -1,10 +1,14 @@
 import hashlib
 import json
 import tarfile
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
+from sqlalchemy.orm import Session
 
 from anymask.data_engine import exports, jobs, mask_rows, pictures, queue
 from anymask.data_engine.coco_spool import CocoSpool
@@ -13,6 +17,7 @@ from anymask.data_engine.imports import Importer
 from anymask.data_engine.jobs import HeldJob
 from anymask.data_engine.tables import ImageRow
 from anymask.dataset.read import read_shards
+from anymask.errors import LeaseLostError, StoreError
 from tests.data_engine.world import MODEL, SIZE_HW, World, check_mask, provenance, rectangle
 
 BOXES = ((0, 0, 20, 20), (5, 5, 10, 10), (30, 0, 40, 40))
@@ -148,6 +153,64 @@ def test_a_worker_that_takes_over_goes_on_where_the_file_is_good(
     assert len(calls) == 4 + 3
     assert key == hashlib.sha256(whole.read_bytes()).hexdigest()
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith("export")] == []
+
+
+def test_two_workers_never_write_one_export_at_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for image in world.add_pictures(2):
+        annotate(world, image)
+    whole = export(world, tmp_path, "coco")
+    old = hold(world, "coco", again=True)
+    real, begun, goes_on = Exporter._add, threading.Event(), threading.Event()
+    written: list[int] = []
+
+    def add(self: Exporter, tar: tarfile.TarFile, held: HeldJob, image_id: int, spool: CocoSpool | None) -> None:
+        written.append(held.token)
+        if held.token == old.token:
+            begun.set()
+            assert goes_on.wait(60)
+        real(self, tar, held, image_id, spool)
+
+    def again(session: Session) -> HeldJob | None:
+        jobs.cancel(session, old.id, world.clock())
+        jobs.retry(session, old.id, world.clock())
+        return jobs.take_job(session, ["export"], world.clock())
+
+    monkeypatch.setattr(Exporter, "_add", add)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(Exporter(world.database, world.blobs, tmp_path), old)
+        assert begun.wait(60)
+        new = world.database.write(again)
+        assert new is not None
+        assert new.id == old.id
+        second = pool.submit(Exporter(world.database, world.blobs, tmp_path), new)
+        _, waiting = wait([second], timeout=0.5)
+        goes_on.set()
+        assert waiting == {second}
+        with pytest.raises(LeaseLostError):
+            first.result()
+        assert second.result() == hashlib.sha256(whole.read_bytes()).hexdigest()
+    assert written == [old.token] * 2 + [new.token] * 2
+
+
+def test_a_worker_that_waited_too_long_or_lost_the_job_meanwhile_writes_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "_WAIT_S", 0.1)
+    annotate(world, world.add_pictures(1)[0])
+    held = hold(world, "coco")
+    (tmp_path / "locks").mkdir()
+    with (
+        filelock.FileLock(tmp_path / "locks" / f"export-{held.id}", thread_local=False),
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(StoreError, match=f"another worker still writes export {held.id}"),
+    ):
+        pool.submit(Exporter(world.database, world.blobs, tmp_path), held).result()
+    world.database.write(lambda session: jobs.cancel(session, held.id, world.clock()))
+    with pytest.raises(LeaseLostError):
+        Exporter(world.database, world.blobs, tmp_path)(held)
+    assert list(tmp_path.glob("export*")) == []
 
 
 def test_an_export_whose_begun_file_is_elsewhere_begins_anew(world: World, tmp_path: Path) -> None:

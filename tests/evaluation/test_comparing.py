@@ -9,8 +9,9 @@ import pytest
 
 from anymask.cli.main import main
 from anymask.errors import ConfigError, RunError
-from anymask.evaluation.comparing import MEAN, compare_runs, to_page, to_table
+from anymask.evaluation.comparing import compare_runs, to_page, to_table
 from anymask.evaluation.metrics import BootstrapConfig
+from anymask.evaluation.results import MEAN
 from tests.evaluation.annotated_data import write_annotated, write_results
 from tests.evaluation.line_data import write_archive, write_maps
 from tests.evaluation.protocols.colours import write_colours

@@ -16,7 +16,6 @@ from anymask.evaluation.baselines import Felzenszwalb, FelzenszwalbConfig, GrabC
 from anymask.evaluation.metrics import BootstrapConfig, mean_interval
 from anymask.evaluation.protocols.points import PointsConfig, PointsResult, run
 from anymask.evaluation.report import (
-    MEAN,
     read_summary,
     summarise,
     tables,
@@ -26,7 +25,7 @@ from anymask.evaluation.report import (
     to_text,
     write_report,
 )
-from anymask.evaluation.results import samples
+from anymask.evaluation.results import MEAN, samples
 from tests.evaluation.small_data import write_small_sets
 
 

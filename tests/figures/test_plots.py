@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -42,13 +43,18 @@ def test_bars_show_whiskers_where_an_interval_is_given() -> None:
     assert (with_whiskers != without).any()
 
 
-def test_many_names_stand_beside_the_plot_and_hide_nothing_of_it() -> None:
+@pytest.mark.parametrize("plot", [bars, deltas, curves])
+def test_many_names_stand_beside_the_plot_and_hide_nothing_of_it(plot: Callable[..., Pixels]) -> None:
     def rows(count: int) -> list[Series]:
         return [Series(name=f"a name {index}", values=[1.0, 1.0]) for index in range(count)]
 
-    few, many = bars(["a", "b"], rows(4), LABELS), bars(["a", "b"], rows(9), LABELS)
+    places = [1.0, 2.0] if plot is curves else ["a", "b"]
+    few, many = plot(places, rows(4), LABELS), plot(places, rows(9), LABELS)
     assert many.shape[1] > few.shape[1]
     assert (many[:, few.shape[1] :] < 128).any()  # the names
+
+
+def test_many_names_stand_beside_their_panel() -> None:
     line = [Line(name=f"a name {index}", x=[0, 1], values=[0, 1]) for index in range(9)]
     few, many = (panels([Panel(labels=LABELS, lines=line[:count])], columns=1) for count in (4, 9))
     assert many.shape[1] > few.shape[1]

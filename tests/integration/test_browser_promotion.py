@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from playwright.sync_api import expect
 from tests.cli.servers import Client, Running
 from tests.integration.annotating import masks_of, wait_for_pictures
 from tests.integration.chromium import Tool, browsing
+from tests.services.processes import environment
 
 pytestmark = pytest.mark.slow
 
@@ -81,13 +81,7 @@ class Engine:
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "ANYMASK_CACHE": str(cache),
-            "OMP_NUM_THREADS": "1",
-        }
-        self.environment.pop("ANYMASK_DATABASE", None)
+        self.environment = environment(ANYMASK_CACHE=str(cache))
 
     def start(self, verb: str, *words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "anymask", "engine", verb, str(self.folder), *words]

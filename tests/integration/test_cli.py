@@ -21,11 +21,10 @@ from PIL import Image
 from anymask.dataset.formats import from_coco, from_png, from_sa1b
 from anymask.images.load import load_image
 from tests.images import pictures
+from tests.services.processes import environment
 
 pytestmark = pytest.mark.slow
 
-_ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-"""One thread a process: tests run beside each other."""
 _CLICK = ("--point", "300,180")
 _MANY = 200
 """Pictures of the run with one damaged in a hundred (the full size of the fault list is 10,000)."""
@@ -34,7 +33,7 @@ _MANY = 200
 def anymask(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     """Run `python -m anymask` to its end."""
     command = [sys.executable, "-m", "anymask", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **{"env": _ENVIRONMENT, **options})
+    return subprocess.run(command, capture_output=True, text=True, check=False, **{"env": environment(), **options})
 
 
 @pytest.fixture
@@ -193,8 +192,8 @@ def test_malicious_weights_are_refused_and_never_run(photo_path: Path, tmp_path:
 
 def test_weights_that_cannot_be_fetched_name_the_file_and_where_to_put_it(photo_path: Path, tmp_path: Path) -> None:
     nobody = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    environment = {**_ENVIRONMENT, **nobody, "ANYMASK_CACHE": str(tmp_path / "cache"), "no_proxy": "", "NO_PROXY": ""}
-    done = anymask("segment", photo_path, *_CLICK, "--model", "vit_b", env=environment)
+    alone = environment(**nobody, ANYMASK_CACHE=str(tmp_path / "cache"), no_proxy="", NO_PROXY="")
+    done = anymask("segment", photo_path, *_CLICK, "--model", "vit_b", env=alone)
     assert done.returncode == 3
     assert "sam_vit_b_01ec64.pth" in done.stderr
     assert str(tmp_path / "cache") in done.stderr
@@ -251,7 +250,7 @@ def test_interruption_ends_at_once_with_130_and_keeps_what_is_done(
     ]
     command = [sys.executable, "-m", "anymask", "segment", *[str(photo_path)] * 500, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=_ENVIRONMENT, preexec_fn=_heed_interrupts, **pipes) as process:
+    with subprocess.Popen(command, env=environment(), preexec_fn=_heed_interrupts, **pipes) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)

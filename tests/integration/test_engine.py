@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from soak import engine_faults, sizes
 from tests.cli.small_model import write_small_model
 from tests.data_engine.turns.labelled_world import add_labelled
 from tests.data_engine.world import Clock, World
+from tests.services.processes import environment
 
 pytestmark = pytest.mark.slow
 
@@ -51,13 +51,7 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "ANYMASK_CACHE": str(folder / "cache"),
-            "OMP_NUM_THREADS": "1",
-        }
-        self.environment.pop("ANYMASK_DATABASE", None)
+        self.environment = environment(ANYMASK_CACHE=str(folder / "cache"))
 
     def __call__(self, verb: str, *words: str) -> str:
         command = [sys.executable, "-m", "anymask", "engine", verb, str(self.folder / "engine"), *words]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from tests.cli.small_model import write_small_model
 from tests.data_engine.turns.labelled_world import add_labelled
 from tests.data_engine.world import Clock, World
 from tests.services.postgres import Postgres
+from tests.services.processes import environment
 
 pytestmark = pytest.mark.slow
 
@@ -43,9 +43,9 @@ def url(postgres: Postgres, migrated_postgres: str) -> str:
     return postgres.url(postgres.make_database(migrated_postgres))
 
 
-def engine(folder: Path, environment: dict[str, str], verb: str, *words: str) -> str:
+def engine(folder: Path, own: dict[str, str], verb: str, *words: str) -> str:
     command = [sys.executable, "-m", "anymask", "engine", verb, str(folder), *words]
-    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, env=own, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -73,26 +73,20 @@ def test_a_turn_with_postgresql_s3_torchrun_and_ray_changes_the_model_of_a_runni
     database.close()
     model = write_small_model(tmp_path / "start.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "ANYMASK_CACHE": str(tmp_path / "cache"),
-        "ANYMASK_DATABASE": url,
-        "OMP_NUM_THREADS": "1",
-    }
+    own = environment(ANYMASK_CACHE=str(tmp_path / "cache"), ANYMASK_DATABASE=url)
     folder, given = tmp_path / "engine", ["--model", str(model), "--config", str(tmp_path / "config.json")]
-    engine(folder, environment, "init", "--project", "cups", "--store", STORE, *given)
+    engine(folder, own, "init", "--project", "cups", "--store", STORE, *given)
     where = ["serve", "--workspace", str(tmp_path / "server"), "--store", STORE, "--port", "0"]
     with Running(where, cache=tmp_path / "cache", ANYMASK_DATABASE=url) as server:
         client = Client(server.url)
         client.opener.addheaders = [("Cookie", f"anymask_session={world.tokens[world.ada.id]}")]
         client.begin()
-        report = json.loads(engine(folder, environment, "turn", "--json"))
+        report = json.loads(engine(folder, own, "turn", "--json"))
         assert report["decision"]["promote"]
         assert report["generated"]["pictures"] == 4
         assert report["generated"]["masks"] > 0
         wait_for_model(client, report["candidate"])
-        assert engine(folder, environment, "rollback").startswith(f"current is {report['model_before'][:12]}")
+        assert engine(folder, own, "rollback").startswith(f"current is {report['model_before'][:12]}")
         wait_for_model(client, report["model_before"])
     turn = folder / "turns" / "0001"
     made = json.loads((turn / "generated" / "report.json").read_text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from tests.cli.servers import Client, new_action
 from tests.data_engine.world import SIZE_HW
 from tests.integration.team import Team, make_team
 from tests.services.postgres import Postgres
+from tests.services.processes import environment
 from tests.services.small_disk import small_disk
 
 pytestmark = pytest.mark.slow
@@ -138,15 +138,11 @@ def test_a_postgres_that_became_read_only_refuses_with_a_sentence_and_serves_wha
         assert (status, masks(client, image)) == (200, {first, last})
 
 
-def environment(team: Team) -> dict[str, str]:
-    path = os.pathsep.join(path for path in sys.path if path)
-    return {**os.environ, "ANYMASK_DATABASE": team.url, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-
-
 def test_a_server_does_not_start_on_a_read_only_disk_and_says_so(disk: Path, tmp_path: Path, small_model: Path) -> None:
     team = make_team(f"sqlite:///{disk / 'team.db'}", tmp_path / "team", annotators=1, images=1)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     command = [sys.executable, "-m", "anymask", *team.arguments(small_model, "--workers", "0")]
-    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=environment(team))
+    own = environment(ANYMASK_DATABASE=team.url)
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, env=own)
     assert answer.returncode == 8
     assert "nothing was lost: see that its disk has space and can be written" in answer.stderr

@@ -1,6 +1,5 @@
 """Several processes on one run see, draw and learn what one does."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from anymask.runs import RunFolder
 from anymask.training.batches import Batches, DataConfig
 from anymask.training.group import Group, joined_group, own_device
 from soak import sizes, training_faults
+from tests.services.processes import environment
 from tests.training.drawn import drawn_record
 
 TRAINED = """
@@ -47,17 +47,10 @@ def start(path: Path, size: int, stop: int) -> None:
         port = found.getsockname()[1]
     ends = []
     for rank in range(size):
-        environment = os.environ | {
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "OMP_NUM_THREADS": "1",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "RANK": str(rank),
-            "WORLD_SIZE": str(size),
-            "TORCHELASTIC_RUN_ID": "test",
-        }
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": str(size)}
+        started = environment(TORCHELASTIC_RUN_ID="test", **place)
         command = [sys.executable, "-c", TRAINED, str(path), str(stop)]
-        ends.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
+        ends.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=started))
     for process in ends:
         out, _ = process.communicate(timeout=180)
         assert process.returncode == 0

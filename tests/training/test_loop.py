@@ -1,6 +1,5 @@
 """The loop: it learns, it skips what it must, and killed anywhere it goes on to the same bits."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,12 +16,15 @@ from anymask.model.sam import Sam
 from anymask.model.weights import load
 from anymask.prompts.simulate import ClickConfig
 from anymask.runs import RunFolder
+from anymask.training import loop
 from anymask.training.batches import DataConfig
+from anymask.training.group import Group
 from anymask.training.initial import with_mask_quality
 from anymask.training.interactive import RoundsConfig
 from anymask.training.loop import Hooks, Progress
 from anymask.training.promptable import Phase, TrainConfig, Trainer
 from anymask.training.schedule import OptimizerConfig
+from tests.services.processes import environment
 from tests.training.drawn import drawn_record, small_model, small_run
 
 RECORDS = [drawn_record(str(i), i) for i in range(7)]
@@ -65,6 +67,20 @@ def test_a_run_that_another_process_trains_is_refused(tmp_path: Path) -> None:
         RunFolder(tmp_path).hold(wait_s=0)
     first.train()
     RunFolder(tmp_path).hold(wait_s=0).release()
+
+
+def test_in_a_group_nobody_reads_a_checkpoint_before_the_leader_holds_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    hold, read = RunFolder.hold, loop.load_latest
+    monkeypatch.setattr(RunFolder, "hold", lambda run: (order.append("hold"), hold(run))[1])
+    monkeypatch.setattr(Group, "wait", lambda _: order.append("wait"))
+    monkeypatch.setattr(loop, "load_latest", lambda path: (order.append("read"), read(path))[1])
+    run = RunFolder.create(tmp_path, small_run(steps=1))
+    for group in (Group(0, 2), Group(1, 2)):
+        Trainer(small_run(steps=1), RECORDS, run, group=group).close()
+    assert order == ["hold", "wait", "read", "wait", "read"]
 
 
 def test_another_configuration_in_the_same_folder_is_refused(tmp_path: Path) -> None:
@@ -193,9 +209,8 @@ print("done", flush=True)
 
 
 def start(path: Path, steps: int) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", KILLED, str(path), str(steps)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
 
 
 @pytest.mark.slow

@@ -135,6 +135,20 @@ test("keeping ends without a mask when there is no answer, and when the person g
   expect(editor.getSnapshot().state.work.masks).toHaveLength(0);
 });
 
+test("keeping ends without a mask when the answer is an empty one", async () => {
+  const { editor, log } = await open();
+  const runs = draw("......", "......", "......", "......");
+  const nothing = [{ runs, areaPx: 0, predictedIou: 0.1, logits: Float32Array.of(0) }];
+  const empty: Backend = { ...squares(), decode: () => Promise.resolve(orderMasks(nothing)) };
+  editor.setDecoder(new Decoder(empty, MODEL, null, () => undefined));
+  press(editor, [0, 0]);
+  await editor.keepObject();
+  expect(editor.getSnapshot().state.answer?.candidates.map((one) => one.areaPx)).toEqual([0]);
+  expect(editor.getSnapshot().state.work.masks).toHaveLength(0);
+  await editor.saved;
+  expect(await kindsIn(log)).toEqual([]);
+});
+
 test("a draft is there again after the browser was killed", async () => {
   const { editor } = await open({}, "killed");
   press(editor, [1, 1]);

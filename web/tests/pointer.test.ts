@@ -106,6 +106,20 @@ test("corners of the selected mask are moved with the polygon tool", () => {
   expect(pointer.corners[0]).toBeDefined();
 });
 
+test("a corner that slips off is where it was", () => {
+  chooseTool(editor, "polygon");
+  for (const [x, y] of [[10, 10], [40, 10], [40, 40], [10, 40], [10, 10]] as const) click(x, y);
+  pointer.refreshCorners();
+  const before = pointer.corners;
+  pointer.down(pressAt(40, 40));
+  pointer.move([60, 50]);
+  expect(pointer.corners).not.toEqual(before);
+  pointer.cancel();
+  pointer.up([60, 50]);
+  expect(pointer.corners).toEqual(before);
+  expect(state().work.masks[0]?.box).toEqual([10, 10, 40, 40]);
+});
+
 test("the middle button moves the picture with every tool, the wheel zooms at the cursor", () => {
   drag([10, 10], [20, 15], { isMiddle: true });
   expect([state().viewport.x, state().viewport.y]).toEqual([10, 5]);

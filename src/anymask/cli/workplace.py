@@ -55,8 +55,10 @@ class Workplace:
 
     @property
     def database_shown(self) -> str:
-        """The database in words, without a password."""
-        return "the database" if "@" in self.database_url else self.database_url.removeprefix("sqlite:///")
+        """The database's file, or its address without a password."""
+        from anymask.cli.engine.opening import without_password
+
+        return without_password(self.database_url).removeprefix("sqlite:///")
 
     @contextmanager
     def opened(self, *, made_by: str | None = None) -> Iterator[tuple[Database, Blobs]]:

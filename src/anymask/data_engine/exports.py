@@ -1,7 +1,8 @@
 """Jobs that write a project as one tar file: SA-1B, COCO or label maps, each as `anymask.dataset` reads it.
 
 Pictures go in one by one, in short transactions, while people work; each is as it was at its own moment. The file grows
-beside the store; how far it is good is noted in the job, so that a worker that takes over cuts it there and goes on.
+beside the store; how far it is good is noted in the job, so that a worker that takes over cuts it there and goes on, as
+soon as the one before has left the file.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import re
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+import filelock
 import numpy as np
 from PIL import Image
 from sqlalchemy import select
@@ -34,6 +36,7 @@ from anymask.dataset.formats.png import encode_labels
 from anymask.dataset.formats.sa1b import to_sa1b
 from anymask.dataset.pairs import is_sa1b_name
 from anymask.dataset.provenance import Notes, add_notes
+from anymask.errors import StoreError
 from anymask.images.load import load_image
 from anymask.images.upright import encode_lossless
 from anymask.masks.sets import set_from_rles, to_layers
@@ -43,6 +46,8 @@ FORMATS = ("coco", "sa1b", "labels")
 _SAVE_EVERY = 25
 _ALIVE_S = 10.0
 """How often a file that is being stored is said to be, so that it is not held for hung."""
+_WAIT_S = 60.0
+"""For a worker that lost the job to leave its file."""
 _JPEG_QUALITY = 95
 """Of pictures that were no JPEG, in SA-1B's form, which holds nothing else."""
 _PART = re.compile(r"export-(\d+)\.tar\.(?:part|images|annotations)")
@@ -61,8 +66,27 @@ class Exporter:
 
         Raises: StoreError, LeaseLostError.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "locks").mkdir(parents=True, exist_ok=True)
         self._clear()
+        with self._alone(held):
+            return self._write(held)
+
+    @contextmanager
+    def _alone(self, held: HeldJob) -> Iterator[None]:
+        """Nobody else writes this export's files; a worker that lost the job does so until its next report."""
+        lock = filelock.FileLock(self.folder / "locks" / f"export-{held.id}", timeout=_WAIT_S)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise StoreError(f"another worker still writes export {held.id} after {_WAIT_S:g} s; try again") from error
+        try:
+            # Others may have had the job meanwhile, and the files are further than this one knows.
+            self.database.write(lambda session: jobs.renew(session, held, self.database.clock()))
+            yield
+        finally:
+            lock.release()
+
+    def _write(self, held: HeldJob) -> str:
         part = self.folder / f"export-{held.id}.tar.part"
         ids = self.database.read(lambda session: _image_ids(session, held))
         with ExitStack() as stack:

@@ -47,13 +47,13 @@ class _Tally:
     """New ones."""
     problems: list[str] = field(default_factory=list)
     """The first of them."""
-    left_out: int = -1
-    """All of them; as many as `problems` to begin with."""
+    left_out: int = 0
+    """All of them."""
 
-    def __post_init__(self) -> None:
-        if self.left_out < 0:
-            self.left_out = len(self.problems)
-        self.problems = self.problems[: jobs.MOST_PROBLEMS]
+    @classmethod
+    def begun(cls, problems: list[str]) -> _Tally:
+        """At the first picture, with what was left out before."""
+        return cls(problems=problems[: jobs.MOST_PROBLEMS], left_out=len(problems))
 
     @classmethod
     def of(cls, progress: dict[str, Any]) -> _Tally:
@@ -86,7 +86,7 @@ class Importer:
         source = self._open(held)
         names = _digest(source)
         # Other pictures than those that were counted may lie there now.
-        tally = _Tally.of(held.progress) if held.progress.get("names") == names else _Tally(problems=source.problems)
+        tally = _Tally.of(held.progress) if held.progress.get("names") == names else _Tally.begun(source.problems)
         for item in source.items[tally.pictures :]:
             try:
                 tally.masks += self._bring(held.project_id, item)

@@ -18,12 +18,11 @@ from anymask.evaluation.metrics import BootstrapConfig, Interval, mean_interval
 from anymask.evaluation.protocols import ambiguity, instances, proposals
 from anymask.evaluation.protocols.edges import edges_from_plain
 from anymask.evaluation.protocols.text import MEASURES, samples, text_from_plain
-from anymask.evaluation.results import FIRST_MEASURES, curve_measure, result_from_plain
+from anymask.evaluation.results import FIRST_MEASURES, MEAN, curve_measure, result_from_plain
 from anymask.evaluation.rows import Row, read_rows
 from anymask.evaluation.scores import shown
 from anymask.figures import Labels, Paragraph, Picture, Series, Table, deltas, html_page
 
-MEAN = "mean of sets"
 R = TypeVar("R", bound=Row)
 
 

@@ -19,14 +19,11 @@ from anymask.evaluation.experiment import facts, time_bars, time_table
 from anymask.evaluation.metrics import Interval, mean_interval, mean_of_sets_interval
 from anymask.evaluation.protocols.points import PointsResult
 from anymask.evaluation.published import SAM_MINUS_RITM
-from anymask.evaluation.results import curve_measure, samples
+from anymask.evaluation.results import MEAN, curve_measure, samples
 from anymask.evaluation.showcase import picture_blocks
 from anymask.figures import Heading, Labels, Paragraph, Picture, Series, Table, as_text, curves, deltas, html_page
 from anymask.figures.pages import Block
 from anymask.runs import machine, to_plain, versions, write_atomically
-
-MEAN = "mean of sets"
-"""The row that averages the sets, each weighing the same."""
 
 _TITLES = {
     "click": "One click, most confident of three masks",

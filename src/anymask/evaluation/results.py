@@ -16,6 +16,8 @@ from anymask.evaluation.rows import RowFile
 from anymask.masks.rle import from_json, to_json
 from anymask.masks.types import Rle
 
+MEAN = "mean of sets"
+"""The row that averages the sets, each weighing the same."""
 FIRST_MEASURES = ("click", "click_oracle", "box", "box_confident", "box_oracle")
 """Scores of one prompt: of a click the most confident and the best of three masks; of a box the single-mask answer,
 then the most confident and the best of three."""

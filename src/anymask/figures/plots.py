@@ -130,8 +130,8 @@ def panels(plots: Sequence[Panel], *, columns: int = 2) -> Pixels:
     colour = dict(zip(names, _colours(len(names)), strict=True))
     across = min(columns, len(plots))
     rows = -(-len(plots) // across)
-    beside = _LEGEND_INCHES if any(len(_named(plot.lines)) > _INSIDE for plot in plots) else 0.0
-    figure = _new_figure(((_PANEL_INCHES[0] + beside) * across, _PANEL_INCHES[1] * rows))
+    width = _PANEL_INCHES[0] + max(_beside(plot.lines) for plot in plots)
+    figure = _new_figure((width * across, _PANEL_INCHES[1] * rows))
     places = figure.subplots(rows, across, squeeze=False).ravel()
     for plot, axes in zip(plots, places, strict=False):
         _decorate(axes, plot.labels)
@@ -188,9 +188,11 @@ def bars(groups: Sequence[str], series: Sequence[Series], labels: Labels) -> Pix
             left, values, width * 0.92, yerr=whiskers, color=colour, label=row.name or None, error_kw={"capsize": 2}
         )
     axes.set_xticks(at, list(groups), rotation=30 if max(map(len, groups)) > 8 else 0, ha="center")
-    if any(row.name for row in series):
+    if _beside(series):
+        return _drawn(figure, axes, series)
+    if _named(series):
         # Above the plot: bars of full height leave no room inside.
-        figure.legend(loc="outside upper right", ncols=min(4, len(series)), frameon=False, fontsize="small")
+        figure.legend(loc="outside upper right", ncols=_INSIDE, frameon=False, fontsize="small")
     return _pixels(figure)
 
 
@@ -201,9 +203,7 @@ def deltas(names: Sequence[str], series: Sequence[Series], labels: Labels) -> Pi
     Raises: InputError for no series or a length other than the number of names; MissingDependencyError.
     """
     _check_lengths(series, len(names))
-    figure = _new_figure((_SIZE_INCHES[0], 1.2 + 0.22 * len(names) * len(series)))
-    axes = figure.subplots()
-    _decorate(axes, labels)
+    figure, axes = _new_plot(labels, series, height_inches=1.2 + 0.22 * len(names) * len(series))
     at, height = np.arange(len(names)), 0.8 / len(series)
     for index, (row, colour) in enumerate(zip(series, _colours(len(series)), strict=True)):
         values = np.asarray(row.values, np.float64)
@@ -270,18 +270,23 @@ def _named(rows: Sequence[Series] | Sequence[Line]) -> list[str]:
     return [row.name for row in rows if row.name]
 
 
+def _beside(rows: Sequence[Series] | Sequence[Line]) -> float:
+    """Inches by which a plot of these is wider, for the legend beside it."""
+    return _LEGEND_INCHES if len(_named(rows)) > _INSIDE else 0.0
+
+
 def _explain(axes: Axes, rows: Sequence[Series] | Sequence[Line]) -> None:
     """The legend: inside for a few names, beside for more."""
-    names = _named(rows)
-    if len(names) > _INSIDE:
+    if _beside(rows):
         axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    elif names:
+    elif _named(rows):
         axes.legend(frameon=False, fontsize="small")
 
 
-def _new_plot(labels: Labels, series: Sequence[Series] = ()) -> tuple[Figure, Axes]:
-    beside = _LEGEND_INCHES if len(_named(series)) > _INSIDE else 0.0
-    figure = _new_figure((_SIZE_INCHES[0] + beside, _SIZE_INCHES[1]))
+def _new_plot(
+    labels: Labels, series: Sequence[Series] = (), *, height_inches: float = _SIZE_INCHES[1]
+) -> tuple[Figure, Axes]:
+    figure = _new_figure((_SIZE_INCHES[0] + _beside(series), height_inches))
     axes = figure.subplots()
     _decorate(axes, labels)
     return figure, axes

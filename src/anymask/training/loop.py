@@ -159,11 +159,13 @@ class Loop(ABC, Generic[ModelT]):
     def restore(self) -> None:
         """Go on from the run's newest checkpoint, if it has one; called at the end of a kind's own start.
 
-        From here on to the end of `train` nobody else trains this run.
+        From here on to the end of `train` nobody else trains this run. The others of a group read only when the leader
+        holds it: one that trained it before may still write its last checkpoint until then.
 
         Raises: RunError when another process trains it.
         """
         self._held = self.run.hold() if self.group.leads else None
+        self.group.wait()
         checkpoint = load_latest(self.run.path / "checkpoints")
         if checkpoint is not None:
             self.model.load_state_dict(checkpoint.model)

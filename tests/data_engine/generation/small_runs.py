@@ -20,8 +20,7 @@ from PIL import Image
 
 from anymask.data_engine.automatic import CrewConfig, GenerateHooks, GenerateReport, generate
 from anymask.data_engine.generation.config import GenerateConfig
-
-ROOT = Path(__file__).parents[3]
+from tests.services.processes import environment
 
 
 def write_pictures(folder: Path, count: int, *, side: int = 64, suffix: str = "jpg") -> Path:
@@ -70,11 +69,6 @@ def command(source: Path, out: Path, model: Path, *more: str) -> list[str]:
     """The same run by the command line, as a process of its own."""
     settings = ["--preset", "tiny", "--points-per-side", "3", "--pictures-per-piece", "3", "--pictures-per-shard", "8"]
     return [sys.executable, "-m", "anymask", "generate", str(source), str(out), "--model", str(model), *settings, *more]
-
-
-def environment() -> dict[str, str]:
-    """For `command`: this checkout's package, one thread."""
-    return {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
 
 
 def run_command(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.data_engine.generation.small_runs import environment, hashes, report_of, run, run_command, write_pictures
+from tests.data_engine.generation.small_runs import hashes, report_of, run, run_command, write_pictures
+from tests.services.processes import environment
 
 
 @pytest.fixture(scope="module")

@@ -113,13 +113,14 @@ def long_training(task: TrainTask) -> Iterator[tuple[subprocess.Popen[bytes], li
         until, metrics = time.monotonic() + 60, task.folder / "training" / "metrics.jsonl"
         while not metrics.exists() and time.monotonic() < until:
             time.sleep(0.1)
-        family = [psutil.Process(parent.pid), *(children := psutil.Process(parent.pid).children(recursive=True))]
+        own = psutil.Process(parent.pid)
+        children = own.children(recursive=True)
         try:
             assert metrics.exists()
             assert children
             yield parent, children
         finally:
-            for process in family:
+            for process in (own, *children):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
 

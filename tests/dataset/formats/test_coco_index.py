@@ -92,6 +92,14 @@ def test_a_file_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
         found.picture(0)
 
 
+def test_an_annotation_that_is_no_text_is_said_with_the_file(tmp_path: Path) -> None:
+    text = json.dumps(file_of(2, 1) | {"annotations": [annotation(0, 0) | {"note": "Loeffel"}, annotation(1, 1)]})
+    found = index(tmp_path / "a.json", text.encode().replace(b"oe", b"\xf6"))
+    with pytest.raises(DatasetError, match=r"a\.json is damaged.*0xf6"):
+        found.picture(0)
+    assert len(found.picture(1).masks) == 1
+
+
 def test_memory_is_that_of_the_places_and_not_of_the_annotations(tmp_path: Path) -> None:
     value = file_of(50, 1)
     for one in value["annotations"]:

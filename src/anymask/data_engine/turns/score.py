@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from anymask.data_engine.turns.config import ScoreConfig
 from anymask.evaluation.clicks_needed import mean_clicks
-from anymask.evaluation.metrics import BootstrapConfig
 from anymask.evaluation.protocols import points
 from anymask.evaluation.protocols.points import PointsConfig
-from anymask.evaluation.results import PictureResult, samples
+from anymask.evaluation.results import PictureResult, curve_measure, samples
 from anymask.evaluation.segmenter import ModelSegmenter
 from anymask.model.sam import Sam
 from anymask.model.weights import model_hash
@@ -22,7 +21,6 @@ from anymask.predict.predictor import Predictor
 
 BENCHMARK, HELD, ALSO = "benchmark", "held", "also"
 """What decides, the project's own pictures that are held back, and what is shown only."""
-_STEPS = (1, 2, 3, 5, 9)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,30 +51,33 @@ def score(
     """
     name = model_hash(model)[:16]
     segmenter = ModelSegmenter(Predictor(model), name=name)
-    clicks = tuple(count for count in _STEPS if count <= config.clicks) or (1,)
-    if clicks[-1] != config.clicks:
-        clicks = (*clicks, config.clicks)
-    asked = PointsConfig(clicks=clicks, max_pictures=config.max_pictures, bootstrap=BootstrapConfig())
+    asked = _asked(config)
     found = points.run(
         asked,
         [Path(one) for one in data],
         [segmenter],
-        out=out / _settings_name(asked),
+        out=out / _settings_name(asked, segmenter),
         progress=progress,
         workers=config.workers,
     )
     return found.columns[name]
 
 
-def _settings_name(config: PointsConfig) -> str:
-    """A folder's name that changes with all that scores depend on, beside the model and the picture."""
-    rest = hashlib.sha256(f"{config.targets} {config.first_click}".encode()).hexdigest()
-    return f"{config.clicks[-1]}_clicks_{rest[:8]}"
+def _asked(config: ScoreConfig) -> PointsConfig:
+    """The points experiment at its usual numbers of clicks, up to the last that is asked for."""
+    usual = PointsConfig(max_pictures=config.max_pictures)
+    return replace(usual, clicks=(*(count for count in usual.clicks if count < config.clicks), config.clicks))
+
+
+def _settings_name(asked: PointsConfig, segmenter: ModelSegmenter) -> str:
+    """A folder's name that changes with all that scores depend on beside the picture."""
+    rest = hashlib.sha256(points.settings(asked, segmenter).encode()).hexdigest()
+    return f"{asked.clicks[-1]}_clicks_{rest[:8]}"
 
 
 def summarise(results: Sequence[PictureResult], model_sha256: str, data: str, config: ScoreConfig) -> ModelScores:
     """The results in a few numbers."""
-    measures = ["click", "click_oracle", "box", *(f"clicks_{count}" for count in _STEPS[1:] if count <= config.clicks)]
+    measures = ["click", "click_oracle", "box", *(curve_measure(count) for count in _asked(config).clicks if count > 1)]
     means: dict[str, float] = {}
     for measure in measures:
         per_set = {name: float(sample.values.mean()) for name, sample in samples(results, measure).items()}

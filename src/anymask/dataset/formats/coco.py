@@ -8,7 +8,7 @@ compressed RLE; polygons, compressed and plain RLE are read. Scores that a model
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,15 +116,35 @@ def annotations_by_image(value: Mapping[str, Any]) -> dict[int, list[Mapping[str
     images, annotations = objects(value, "images"), objects(value, "annotations")
     grouped: dict[int, list[Mapping[str, Any]]] = {}
     for image in images:
-        if type(image.get("id")) is not int or image["id"] in grouped:
-            raise MaskError(f"image id {shown(image.get('id'))} is no whole number, or occurs twice")
-        grouped[image["id"]] = []
+        grouped[new_image_id(image, grouped)] = []
     for index, annotation in enumerate(annotations):
         owner = annotation.get("image_id")
         if type(owner) is not int or owner not in grouped:
             raise MaskError(f"annotation {index} belongs to image {shown(owner)}, which is not in the file")
         grouped[owner].append(annotation)
     return grouped
+
+
+def new_image_id(image: Mapping[str, Any], known: Container[int]) -> int:
+    """The id of one of `images`.
+
+    Raises: MaskError when it is no whole number, or one of the `known`.
+    """
+    number = image.get("id")
+    if type(number) is not int or number in known:
+        raise MaskError(f"image id {shown(number)} is no whole number, or occurs twice")
+    return number
+
+
+def image_file_name(image: Mapping[str, Any]) -> str:
+    """Where the picture of one of `images` lies below its folder; empty when that is not said.
+
+    Raises: MaskError when it is no text.
+    """
+    name = image.get("file_name", "")
+    if not isinstance(name, str):
+        raise MaskError(f'"file_name" must be text, got {shown(name)}')
+    return name
 
 
 def category_names(value: Mapping[str, Any]) -> dict[int, str]:
@@ -176,9 +196,6 @@ def read_picture(image: Mapping[str, Any], annotations: Sequence[Mapping[str, An
     Raises: MaskError when its size is none, or a mask is refused.
     """
     size_hw = check_size([image.get("height"), image.get("width")])
-    file_name = image.get("file_name", "")
-    if not isinstance(file_name, str):
-        raise MaskError(f'"file_name" must be text, got {shown(file_name)}')
     masks = set_from_rles(
         [_rle(item, size_hw) for item in annotations],
         size_hw,
@@ -187,7 +204,7 @@ def read_picture(image: Mapping[str, Any], annotations: Sequence[Mapping[str, An
     )
     return CocoPicture(
         image_id=image["id"],
-        file_name=file_name,
+        file_name=image_file_name(image),
         masks=masks,
         category_ids=tuple(_whole_number(item, "category_id", OBJECT) for item in annotations),
         is_crowd=tuple(number(item, "iscrowd") == 1 for item in annotations),

@@ -10,9 +10,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from anymask.dataset.formats.coco import CocoPicture, annotations_by_image, category_names, objects, read_picture
+from anymask.dataset.formats.coco import (
+    CocoPicture,
+    annotations_by_image,
+    category_names,
+    image_file_name,
+    objects,
+    read_picture,
+)
 from anymask.errors import DatasetError, MaskError
-from anymask.masks.validate import shown
 
 
 class CocoFile:
@@ -65,10 +71,7 @@ class CocoFile:
 
         Raises: MaskError when it is no text.
         """
-        name = self.image(image_id).get("file_name", "")
-        if not isinstance(name, str):
-            raise MaskError(f'"file_name" must be text, got {shown(name)}')
-        return name
+        return image_file_name(self.image(image_id))
 
     def size_hw(self, image_id: int) -> tuple[int, int]:
         """Height and width of one picture, as the file says them; nothing is rasterised."""

@@ -12,7 +12,14 @@ from json.decoder import JSONDecoder
 from typing import Any, BinaryIO
 
 from anymask.dataset.entries import Span
-from anymask.dataset.formats.coco import CocoPicture, category_names, read_picture
+from anymask.dataset.formats.coco import (
+    CocoPicture,
+    category_names,
+    image_file_name,
+    new_image_id,
+    objects,
+    read_picture,
+)
 from anymask.errors import DatasetError, MaskError
 from anymask.masks.validate import shown
 
@@ -70,28 +77,26 @@ class CocoIndex:
 
     def file_name(self, image_id: int) -> str:
         """Where the picture lies below its folder; join with `images.paths.safe_join` only."""
-        return str(self._images[image_id].get("file_name", ""))
+        return image_file_name(self._images[image_id])
 
     def picture(self, image_id: int) -> CocoPicture:
         """One picture with its masks.
 
-        Raises: MaskError when a mask is refused; DatasetError when the file is gone, or another by now.
+        Raises: MaskError when a mask is refused; DatasetError when the file is damaged there, gone, or another by now.
         """
         try:
             with self._span.file.open("rb") as stream:
                 found = [json.loads(_read(stream, place)) for place in self._places.get(image_id, [])]
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{self._span.file} changed while it was read ({error}); import it again") from error
+        except (OSError, ValueError) as error:  # annotations were not taken for UTF-8 before: it may be no text
+            raise DatasetError(
+                f"{self._span.file} is damaged, or changed while it was read ({error}); copy it again, then import it"
+            ) from error
         return read_picture(self._images[image_id], found)
 
     def _add_image(self, image: Any) -> None:
-        if not isinstance(image, dict):
-            raise MaskError('a COCO file must have "images", a list of objects')
-        if type(image.get("id")) is not int or image["id"] in self._images:
-            raise MaskError(f"image id {shown(image.get('id'))} is no whole number, or occurs twice")
-        if not isinstance(image.get("file_name", ""), str):
-            raise MaskError(f'"file_name" must be text, got {shown(image["file_name"])}')
-        self._images[image["id"]] = image
+        (image,) = objects({"images": [image]}, "images")
+        image_file_name(image)
+        self._images[new_image_id(image, self._images)] = image
 
 
 def _read(stream: BinaryIO, place: tuple[int, int]) -> bytes:

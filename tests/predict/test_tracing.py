@@ -44,6 +44,20 @@ def test_masks_are_those_of_the_full_size_logits(size_hw: tuple[int, int]) -> No
     assert np.abs(traced.stability - stability_score(full).numpy()).max() < 1e-4
 
 
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+@pytest.mark.parametrize("size_hw", [(480, 640), (150, 225), (1200, 900)])
+def test_values_that_are_zero_to_rounding_leave_every_run_whole(size_hw: tuple[int, int], offset: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.integers(-2, 3, (12, 64, 64)).astype(np.float32) * np.float32(0.1)  # many neighbours cancel out
+    logits[8:, 16:48] = 5
+    traced = Tracer(Frame.fit(size_hw, 256), 64, thresholds=Thresholds(offset=offset)).trace(logits)
+    found = [traced.rle(index) for index in range(len(logits))]
+    masks = rle.decode_batch(found)
+    assert found == rle.encode_batch(masks)
+    assert np.array_equal(traced.area_px, masks.sum(axis=(1, 2)))
+    assert np.array_equal(traced.boxes_xyxy, boxes.masks_to_boxes(masks))
+
+
 @pytest.mark.parametrize("value", [-5.0, 5.0])
 def test_an_empty_and_a_full_mask_are_whole(value: float) -> None:
     traced = Tracer(Frame.fit((90, 130), 256), 64).trace(np.full((1, 64, 64), value, np.float32))

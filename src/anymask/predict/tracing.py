@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.images.frames import Frame
-from anymask.images.resampling import tile_frame
+from anymask.images.resampling import AxisTiles, tile_frame
 from anymask.masks import rle
 from anymask.masks.types import Rle
 
@@ -96,11 +96,14 @@ class Tracer:
         filled_px = (filled * self._tile_px).sum(axis=(1, 2))
         tally = _Tally(filled_px, filled_px.copy(), [])
         tiles = np.nonzero((most > low) & ~filled)
+        seams = _Seams(tiles, filled, self._columns)
         at_once = max(1, _VALUES_AT_ONCE // ((self._rows.size + 1) * self._columns.size))
         for start in range(0, len(tiles[0]), at_once):
             mask, row, column = (axis[start : start + at_once] for axis in tiles)
             values = self._values(logits, mask, row, column)
-            tally.edges.append(self._edges(values > self.thresholds.mask, mask, row, column))
+            inside = values > self.thresholds.mask
+            seams.join(inside, slice(start, start + len(mask)))
+            tally.edges.append(self._edges(inside, mask, row, column))
             for pixels, threshold in ((tally.inner_px, high), (tally.outer_px, low)):
                 _add_counts(pixels, mask, values > threshold)
         return self._collect(tally)
@@ -157,6 +160,36 @@ class Tracer:
                 foot = int(((stops - 1) % height).max())
                 boxes[index] = starts[0] // height, top, starts[-1] // height + 1, foot + 1
         return Traced(self.picture_hw, area, tally.inner_px, tally.outer_px, boxes, tuple(edges))
+
+
+class _Seams:
+    """Rows of pixels that two tiles look at: what one of them says of such a row is what the other hears.
+
+    Both compute it, each among cells of its own, and a value that is zero to rounding may fall on either side: then an
+    edge would be there twice, or not at all.
+    """
+
+    def __init__(self, tiles: tuple[Integers, ...], filled: npt.NDArray[np.bool_], columns: AxisTiles) -> None:
+        """`tiles` are the mask, row and column of those to be computed, in that order; `filled` (M, R, C)."""
+        mask, row, column = tiles
+        number = np.full((filled.shape[0], filled.shape[1] + 2, filled.shape[2]), -1)
+        number[mask, row + 1, column] = np.arange(len(mask))
+        padded = np.pad(filled, ((0, 0), (1, 1), (0, 0)))
+        self._above, self._below = number[mask, row, column], number[mask, row + 2, column]
+        in_picture = np.arange(columns.size) < columns.own_pixels[column][:, None]
+        self._above_filled = padded[mask, row, column][:, None] & in_picture
+        self._below_filled = padded[mask, row + 2, column][:, None] & in_picture
+        self._is_foot = row + 1 == filled.shape[1]
+        self._feet = np.zeros((len(mask), columns.size), np.bool_)
+
+    def join(self, inside: npt.NDArray[np.bool_], part: slice) -> None:
+        """Corrects the first and last rows of the next tiles' `inside` (N, 1 + size, size)."""
+        # A tile that is not computed is inside everywhere or nowhere.
+        alone = (self._below[part] < 0) & ~self._is_foot[part]
+        inside[alone, -1] = self._below_filled[part][alone]
+        self._feet[part] = inside[:, -1]
+        above = self._above[part]
+        inside[:, 0] = np.where(above[:, None] < 0, self._above_filled[part], self._feet[above])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,8 @@
 """The rows of the annotation server at their full size, on SQLite and, where it is installed, on PostgreSQL.
 
-Sizes are those of `sizes.py`; ANYMASK_SOAK_SHARE=0.1 runs a tenth, and the printed line says how much was run. Rows of
-many rounds note how far they came in `.cache/soak`, and go on there.
+Sizes are those of `sizes.py`; ANYMASK_SOAK_SHARE=0.1 runs a tenth, and the printed line says how much was run.
+ANYMASK_SOAK_ON=SQLite, or =PostgreSQL, leaves the other one out, so that two processes run a row on both at once. Rows
+of many rounds note how far they came on each in `.cache/soak`, and go on there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 
@@ -27,6 +29,8 @@ from tests.services.postgres import Postgres, find_programs
 
 _NOTES = Path(__file__).parents[1] / ".cache" / "soak"
 _ROUNDS_AT_ONCE = 10
+_ON = "ANYMASK_SOAK_ON"
+_KINDS = ("SQLite", "PostgreSQL")
 
 
 def kills() -> bool:
@@ -84,14 +88,15 @@ def fuzz() -> bool:
 def transfers() -> bool:
     """Row 102: on SQLite, or on the database that ANYMASK_SOAK_DATABASE names; each step is noted, and not done again.
 
-    What is brought in and written out lies in `.cache/soak/row-102` until the row is done.
+    What is brought in and written out lies in `.cache/soak`, in a folder of this database, until the row is done.
     """
-    folder, pictures = _NOTES / "row-102", _share(sizes.TRANSFER_PICTURES)
+    given, pictures = os.environ.get("ANYMASK_SOAK_DATABASE"), _share(sizes.TRANSFER_PICTURES)
+    folder = _NOTES / f"row-102-{urlsplit(given).scheme if given else 'sqlite'}"
     folder.mkdir(parents=True, exist_ok=True)
     model, notes = folder / "small.safetensors", folder / "notes.json"
     noted: dict[str, Any] = json.loads(notes.read_text()) if notes.exists() else {}
     if not noted:
-        url = os.environ.get("ANYMASK_SOAK_DATABASE") or f"sqlite:///{folder / 'team.db'}"
+        url = given or f"sqlite:///{folder / 'team.db'}"
         team = make_team(url, folder / "team", annotators=1, images=sizes.TRANSFER_PEOPLE)
         write_small_model(model)
         noted = {"team": [team.url, team.project_id, team.images, team.tokens], "pictures": pictures, "done": []}
@@ -172,13 +177,18 @@ class Place:
 
 @contextmanager
 def _places() -> Iterator[list[Place]]:
-    postgres = None if find_programs() is None else Postgres(is_durable=True)
+    only = os.environ.get(_ON)
+    if only not in (None, *_KINDS):
+        raise SystemExit(f"{_ON} is {only!r}; expected {' or '.join(_KINDS)}; leave it out for both")
+    sqlite, postgresql = (only in (None, kind) for kind in _KINDS)
+    # One that is asked for by name is missed by name, too.
+    postgres = Postgres(is_durable=True) if postgresql and (only or find_programs()) else None
     with tempfile.TemporaryDirectory() as folder:
         model = write_small_model(Path(folder) / "small.safetensors")
         cache = _NOTES / "cache"  # the decoder takes long to write
-        places = [Place("SQLite", Path(folder), model, cache, None)]
+        places = [Place(_KINDS[0], Path(folder), model, cache, None)] if sqlite else []
         if postgres is not None:
-            places.append(Place("PostgreSQL", Path(folder), model, cache, postgres))
+            places.append(Place(_KINDS[1], Path(folder), model, cache, postgres))
         try:
             yield places
         finally:
@@ -195,18 +205,21 @@ def _each(run: Callable[[Place], str]) -> bool:
 
 def _in_parts(row: str, rounds: int, run: Callable[[Place, int], str], *, at_once: int = _ROUNDS_AT_ONCE) -> bool:
     """Rounds in parts, each noted when it is done, so that an interrupted run goes on where it was."""
-    rounds, notes = _share(rounds), _NOTES / f"row-{row}.json"
-    notes.parent.mkdir(parents=True, exist_ok=True)
-    done: dict[str, int] = json.loads(notes.read_text()) if notes.exists() else {}
+    rounds = _share(rounds)
+    _NOTES.mkdir(parents=True, exist_ok=True)
     with _places() as places:
+        notes = {place.name: _NOTES / f"row-{row}-{place.name}" for place in places}
         for place in places:
-            while done.get(place.name, 0) < rounds:
-                part = min(at_once, rounds - done.get(place.name, 0))
+            note = notes[place.name]
+            done = int(note.read_text()) if note.exists() else 0
+            while done < rounds:
+                part = min(at_once, rounds - done)
                 print(f"{place.name}: {run(place, part)}", flush=True)
-                done[place.name] = done.get(place.name, 0) + part
-                notes.write_text(json.dumps(done))
-                print(f"{place.name}: {done[place.name]} of {rounds}", flush=True)
-    notes.unlink(missing_ok=True)
+                done += part
+                note.write_text(str(done))
+                print(f"{place.name}: {done} of {rounds}, load average {os.getloadavg()[0]:.1f}", flush=True)
+    for note in notes.values():
+        note.unlink()
     return True
 
 

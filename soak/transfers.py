@@ -124,8 +124,10 @@ class Carrying:
         return f"{form}: {path.stat().st_size / 2**20:.0f} MiB written out, all as it was made: {seen.describe()}"
 
     def bring_back(self, server: Running, form: str) -> tuple[int, str]:
-        """A new project of that file."""
-        made = self.team.client(server, 0).data("POST", "/projects", {"name": f"again from {form}"})
+        """A new project of that file; the one that an ended run began, where there is one, is brought to its end."""
+        admin, name = self.team.client(server, 0), f"again from {form}"
+        begun = [project for project in admin.data("GET", "/projects") if project["name"] == name]
+        made = begun[0] if begun else admin.data("POST", "/projects", {"name": name})
         project, path, kills = int(made["id"]), self._file(form), self.kills // 2
         seen = self._beside_people(server, lambda admin: self._import(server, admin, project, form, path, kills=kills))
         return project, f"{form}: brought in again: {seen.describe()}"

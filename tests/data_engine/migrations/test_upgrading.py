@@ -1,5 +1,5 @@
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from anymask.data_engine.migrations.upgrading import newest_version, upgrade, version_of
 from anymask.data_engine.store import Database
@@ -17,14 +17,16 @@ def test_an_empty_database_is_brought_to_the_newest_version_and_a_second_time_ch
     database.close()
 
 
-def test_a_step_that_fails_leaves_the_database_as_it_was(database_url: str) -> None:
+@pytest.mark.parametrize("table", ["tasks", "turns"])
+def test_a_step_that_fails_leaves_the_database_as_it_was(database_url: str, table: str) -> None:
     database = Database(database_url)
-    # A table of that name is in the way of the first step.
-    database.write(lambda session: session.execute(text("CREATE TABLE tasks (id INTEGER)")))
+    # A table of that name is in the way of the first step, or of the last one.
+    database.write(lambda session: session.execute(text(f"CREATE TABLE {table} (id INTEGER)")))
     with pytest.raises(StoreError, match="nothing was lost"):
         upgrade(database)
     assert version_of(database) is None
-    database.write(lambda session: session.execute(text("DROP TABLE tasks")))
+    assert inspect(database.reader).get_table_names() == [table]
+    database.write(lambda session: session.execute(text(f"DROP TABLE {table}")))
     upgrade(database)
     assert version_of(database) == newest_version()
     database.close()

@@ -25,12 +25,12 @@ def upgrade(database: Database, to: str = "head") -> None:
     """
     config = _config()
     try:
-        with database.writer.connect() as connection:
+        # Begun here: of a connection that is in none, Alembic makes a transaction of each step on SQLite.
+        with database.writer.begin() as connection:
             if not database.is_sqlite:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
             config.attributes["connection"] = connection
             command.upgrade(config, to)
-            connection.commit()
     except CommandError as error:
         raise StoreError(
             f"the database is of another version than this package ({error}); install a newer one"

@@ -127,7 +127,7 @@ class AutomaticConfig:
             # Source: `benchmarks/tiny_preset.py` on training pictures.
             return AutomaticConfig(
                 predicted_iou_threshold=0.5,
-                stability_threshold=0.65,
+                stability_threshold=0.85,
                 stability_offset=0.5,
                 min_region_area_px=50,
                 drop_small_masks=True,

@@ -119,7 +119,7 @@ def simulate_together(
     `targets` are (K, S, S) for each picture, of any K; `rngs` one generator a picture. Returns the sum of the
     pictures' losses, to run one backward pass from, and what tells their outcomes (losses without gradients): called
     after that, so that the device has work while it is waited for. The masks are filled up to a multiple of `fill_to`
-    with some that do not count. Where the rounds without a click come is drawn for all pictures, by the first generator.
+    with some that do not count. Where the rounds without a click come is drawn for all by the first generator.
     """
     device, counts = embedding.main.device, [len(masks) for masks in targets]
     rest = -sum(counts) % fill_to

@@ -1,4 +1,4 @@
-"""A small image encoder for laptops and browsers: EfficientNet-Lite0 with a feature pyramid and two attention blocks.
+"""A small image encoder for laptops and browsers: EfficientNet-Lite0 with a feature pyramid and attention blocks.
 
 The backbone's batch norms are folded into its convolutions, so that training (with fixed statistics) and inference run
 the same code. Source: Tan & Le 2019 (arXiv 1905.11946), the "Lite" variants (no squeeze-excitation, ReLU6).

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anymask.cli.running import begin_run, find_run, leader_first, move_to, stop_signals
+from anymask.cli.running import begin_run, find_run, leader_first, move_to, own_device, stop_signals
 from anymask.errors import ConfigError, RunError
 from anymask.training.group import Group
 
@@ -81,3 +81,16 @@ def test_the_first_signal_asks_for_an_end_and_the_second_interrupts() -> None:
 def test_a_device_that_is_not_here_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="device 'nowhere' cannot be used here"):
         move_to(torch.nn.Linear(1, 1), "nowhere")
+
+
+def test_cuda_is_spread_over_the_gpus_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    found = []
+    for rank in range(4):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        found.append(own_device("cuda"))
+    assert found == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+    assert own_device("cuda:1") == "cuda:1"
+    assert own_device("cpu") == "cpu"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert own_device("cuda") == "cuda"  # whoever moves a model there says that there is none

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from anymask.model.weights import load
 from anymask.runs import RunFolder
 from anymask.training.batches import Batches, DataConfig
-from anymask.training.group import Group, joined_group, own_device
+from anymask.training.group import Group, joined_group
 from soak import sizes, training_faults
 from tests.services.processes import environment
 from tests.training.drawn import drawn_record
@@ -102,16 +101,3 @@ def test_two_processes_learn_what_one_does_and_a_run_goes_on_with_another_number
 @pytest.mark.slow
 def test_torchrun_killed_and_stopped_and_resumed_with_another_number_ends_as_undisturbed() -> None:
     assert training_faults.kills(*sizes.TRAINING_KILLS_CI)
-
-
-def test_cuda_is_spread_over_the_gpus_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    found = []
-    for rank in range(4):
-        monkeypatch.setenv("LOCAL_RANK", str(rank))
-        found.append(own_device("cuda"))
-    assert found == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
-    assert own_device("cuda:1") == "cuda:1"
-    assert own_device("cpu") == "cpu"
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert own_device("cuda") == "cuda"  # whoever moves a model there says that there is none

@@ -134,6 +134,14 @@ def leader_first(group: Group) -> Iterator[None]:
         group.wait()
 
 
+def own_device(device: str) -> str:
+    """The device of this process: "cuda" is spread over the machine's GPUs by torchrun's local rank."""
+    import torch
+
+    gpus = torch.cuda.device_count() if device == "cuda" else 0
+    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % gpus}" if gpus else device
+
+
 def move_to(model: ModelT, device: str) -> ModelT:
     """The model on that device.
 

@@ -29,6 +29,7 @@ from anymask.cli.running import (
     find_run,
     leader_first,
     move_to,
+    own_device,
     quick_scores,
     required,
     run_loop,
@@ -146,7 +147,7 @@ def train(
     """
     from anymask.dataset.index import RecordIndex
     from anymask.recipes import find_recipe
-    from anymask.training.group import joined_group, own_device
+    from anymask.training.group import joined_group
     from anymask.training.promptable import TrainConfig, Trainer
 
     changes = _Changes(

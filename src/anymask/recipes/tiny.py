@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from anymask.images.augment import ViewConfig
 from anymask.model.sam import tiny_config
-from anymask.model.tiny_encoder import TinyEncoderConfig
 from anymask.prompts.simulate import ClickConfig
 from anymask.training.batches import DataConfig
 from anymask.training.interactive import RoundsConfig
@@ -117,9 +116,7 @@ def tiny_deeper(steps: int = 1250) -> TrainConfig:
     base = tiny_large_views(steps)
     return replace(
         base,
-        model=replace(
-            base.model, image_encoder=TinyEncoderConfig(dim=base.model.mask_decoder.dim, context_depth=4, main_depth=3)
-        ),
+        model=tiny_config(quality_hidden=0, context_depth=4, main_depth=3),
         learn="all",
         pictures=144,
         together=True,

@@ -39,9 +39,10 @@ class Draws:
     @staticmethod
     def of(masks: int, clicks: int, config: ClickConfig, rng: np.random.Generator) -> Draws:
         """Numbers for `masks` masks and `clicks` clicks after the first prompt."""
-        uniform = torch.from_numpy(rng.random((masks, 1 + 2 * (clicks + 1))))
+        uniform = torch.from_numpy(rng.random((masks, 1 + 2 * (clicks + 1)), np.float32))
         noise = rng.standard_normal((masks, 4)) if config.box_noise == "gaussian" else rng.uniform(-1, 1, (masks, 4))
-        return Draws(uniform[:, 0], uniform[:, 1 : clicks + 2], uniform[:, clicks + 2 :], torch.from_numpy(noise))
+        sides = torch.from_numpy(noise.astype(np.float32))
+        return Draws(uniform[:, 0], uniform[:, 1 : clicks + 2], uniform[:, clicks + 2 :], sides)
 
     @staticmethod
     def join(each: list[Draws], device: torch.device) -> Draws:
@@ -103,7 +104,7 @@ def uniform_pixels(region: Tensor, place: Tensor) -> Tensor:
     """(K, 2) int64 xy of the pixel of each (K, S, S) region that `place` (K,) in [0, 1) falls on in reading order."""
     rows = region.sum(2)
     ends = rows.cumsum(1)
-    number = (place * ends[:, -1]).long()
+    number = (place * ends[:, -1]).long().clamp(max=ends[:, -1] - 1)  # a product in float32 may round up
     y = (ends <= number[:, None]).sum(1).clamp(max=region.shape[1] - 1)
     each = torch.arange(len(region), device=region.device)
     within = number - (ends[each, y] - rows[each, y])
@@ -155,11 +156,11 @@ def noisy_boxes(masks: Tensor, config: ClickConfig, noise: Tensor) -> Tensor:
         first = taken.argmax(1)
         spans.append((first, length - taken.flip(1).argmax(1)))
     (left, right), (top, bottom) = spans
-    box = torch.stack((left, top, right, bottom), 1).double()
+    box = torch.stack((left, top, right, bottom), 1).float()
     sides = (box[:, 2:] - box[:, :2]).repeat(1, 2)
     limit = config.box_noise_max_px
     noisy = box + (noise * config.box_noise_share * sides).clamp(-limit, limit)
     noisy = torch.minimum(noisy.clamp(min=0), noisy.new_tensor([width, height, width, height]))
     # Noise on a thin box can turn it inside out; such a draw goes back to the true side.
     inverted = (noisy[:, 2:] - noisy[:, :2] < 1).repeat(1, 2)
-    return torch.where(inverted, box, noisy).float()
+    return torch.where(inverted, box, noisy)

@@ -6,7 +6,6 @@ run may go on with another number of processes: only the order of summation chan
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,12 +73,6 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
     if parameter.grad is None:
         parameter.grad = torch.zeros_like(parameter)
     return parameter.grad
-
-
-def own_device(device: str) -> str:
-    """The device of this process: "cuda" is spread over the machine's GPUs by torchrun's local rank."""
-    gpus = torch.cuda.device_count() if device == "cuda" else 0
-    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % gpus}" if gpus else device
 
 
 @contextmanager

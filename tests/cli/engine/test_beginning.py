@@ -111,8 +111,8 @@ def test_an_engine_begun_with_paths_of_a_folder_is_taken_up_from_another(
 def test_the_configuration_says_where_the_server_is_unless_an_option_does(
     tmp_path: Path, migrated_sqlite: Path, small_model: Path
 ) -> None:
-    make_place(tmp_path / "work", migrated_sqlite).database.close()
-    url, store = f"sqlite:///{tmp_path / 'team' / 'anymask.db'}", str(tmp_path / "work" / "store")
+    make_place(tmp_path / "team", migrated_sqlite).database.close()
+    url, store = f"sqlite:///{tmp_path / 'team' / 'anymask.db'}", str(tmp_path / "team" / "store")
     (tmp_path / "c.json").write_text(json.dumps({"database": url, "store": store}))
     words = ["engine", "init", str(tmp_path / "e"), "--project", "cups", "--model", str(small_model)]
     assert main([*words, "--config", str(tmp_path / "c.json")]) == 0

@@ -19,6 +19,7 @@ TITLES = {
     "encoder": "Image encoder (ViT-B, 1024 x 1024)",
     "decoder": "Mask decoder (ViT-B's, 64 x 64 embedding, three masks a click)",
     "everything": "Everything-mode (ViT-B, 1500 x 2250 picture, 32 x 32 clicks)",
+    "training": "A training step, the optimiser left out (benchmarks/training.py)",
     "postprocess": "Everything-mode after the decoder (121 clicks, 1500 x 2250 picture)",
 }
 GENERATION = {"generation-vit_b": "Bulk generation, ViT-B", "generation-tiny": "Bulk generation, `tiny`"}

@@ -1,11 +1,13 @@
 """Prompts drawn for many masks at once are those that are drawn one by one."""
 
+from typing import Literal
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from anymask.prompts.clicks import most_interior_point, squared_depth
+from anymask.prompts.clicks import squared_depth
 from anymask.prompts.simulate import ClickConfig, random_box
 from anymask.prompts.types import BACKGROUND, BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, FOREGROUND, PADDING
 from anymask.training.batch_prompts import (
@@ -57,7 +59,6 @@ def test_the_middle_is_within_a_cell_of_the_most_interior_pixel() -> None:
         assert squared_depth(mask)[y, x] ** 0.5 >= best - 1.5 * CELL
         assert abs(cells**0.5 * CELL - best) <= 1.5 * CELL
         assert mask[y, x]
-    assert most_interior_point(masks[0])  # what it is compared with exists
 
 
 def test_a_region_without_a_whole_cell_has_no_middle() -> None:
@@ -67,8 +68,8 @@ def test_a_region_without_a_whole_cell_has_no_middle() -> None:
 
 
 @pytest.mark.parametrize("noise", ["gaussian", "uniform"])
-def test_boxes_are_moved_as_one_by_one(noise: str) -> None:
-    config = ClickConfig(box_noise=noise)  # type: ignore[arg-type]
+def test_boxes_are_moved_as_one_by_one(noise: Literal["gaussian", "uniform"]) -> None:
+    config = ClickConfig(box_noise=noise)
     masks = blobs(30)
     for index, mask in enumerate(masks):
         drawn = np.random.default_rng(index)

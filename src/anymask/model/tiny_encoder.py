@@ -126,8 +126,6 @@ class TinyEncoder(nn.Module):
     stride = 32
     lower_names = ("stem.", "stages.0.", "stages.1.", "stages.2.")
     """How the names of the weights up to stride 8 begin."""
-    memory_format = torch.channels_last
-    """How feature maps lie in memory."""
     trunk_names = ("stem.", "stages.")
     """How the names of the backbone's weights begin."""
 
@@ -159,7 +157,7 @@ class TinyEncoder(nn.Module):
         self.down4, self.lateral4 = nn.Conv2d(c8, c4, 1), nn.Conv2d(STAGES[STRIDE4][4], c4, 1)
 
     def forward(self, images: Tensor) -> ImageEmbedding:
-        x = self.stages[0](self.stem(images.contiguous(memory_format=self.memory_format)))
+        x = self.stages[0](self.stem(images.contiguous(memory_format=torch.channels_last)))
         quarter = self.stages[STRIDE4](x)
         eighth = self.stages[STRIDE8](quarter)
         sixteenth = self.stages[STRIDE16](self.stages[3](eighth))

@@ -47,9 +47,8 @@ class Draws:
     @staticmethod
     def join(each: list[Draws], device: torch.device) -> Draws:
         """The draws of all, in order, on `device`."""
-        return Draws(
-            *(torch.cat([getattr(draws, name) for draws in each]).to(device) for name in Draws.__dataclass_fields__)
-        )
+        columns = zip(*((draws.kind, draws.centre, draws.place, draws.noise) for draws in each), strict=True)
+        return Draws(*(torch.cat(column).to(device) for column in columns))
 
 
 class BatchAnnotator:

@@ -147,7 +147,7 @@ class Trainer(Loop[Sam]):
         super().__init__(config, model, run, group)
         if config.compile:
             model.image_encoder.compile()  # in place: names of weights stay as they are
-        if config.together:
+        if self._plans_by_size:
             torch.backends.cuda.enable_cudnn_sdp(False)  # it plans for seconds for each new number of masks
         self.config = config
         self.batches = Batches(records, config.data, pictures=config.pictures, seed=config.seed, group=self.group)

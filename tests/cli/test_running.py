@@ -83,14 +83,9 @@ def test_a_device_that_is_not_here_is_refused_by_name() -> None:
         move_to(torch.nn.Linear(1, 1), "nowhere")
 
 
-def test_cuda_is_spread_over_the_gpus_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_of_torchrun_share_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    found = []
-    for rank in range(4):
-        monkeypatch.setenv("LOCAL_RANK", str(rank))
-        found.append(own_device("cuda"))
-    assert found == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
-    assert own_device("cuda:1") == "cuda:1"
+    assert own_device("cuda") == "cuda:0"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert own_device("cuda") == "cuda:1"
     assert own_device("cpu") == "cpu"
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert own_device("cuda") == "cuda"  # whoever moves a model there says that there is none

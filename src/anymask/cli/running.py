@@ -136,10 +136,9 @@ def leader_first(group: Group) -> Iterator[None]:
 
 def own_device(device: str) -> str:
     """The device of this process: "cuda" is spread over the machine's GPUs by torchrun's local rank."""
-    import torch
+    from anymask.model.devices import device_of
 
-    gpus = torch.cuda.device_count() if device == "cuda" else 0
-    return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % gpus}" if gpus else device
+    return device_of(device, int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def move_to(model: ModelT, device: str) -> ModelT:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anymask.data_engine.generation.crew import Job, device_of, prepare_process, run_local
+from anymask.data_engine.generation.crew import Job, prepare_process, run_local
 from anymask.data_engine.generation.manifest import FILE, Piece, open_manifest, write_manifest
 from anymask.data_engine.generation.pieces import PieceFacts
 from anymask.errors import AnymaskError, RunError, WeightsError
@@ -78,13 +78,6 @@ def test_workers_that_die_at_their_start_end_the_run(
     job, pieces = prepare(tmp_path, small_model)
     with pytest.raises(RunError, match=r"3 workers in a row died at their start \(signal SIGKILL\)"):
         run_local(job, pieces, 2, lambda *_: None, print, lambda: False)
-
-
-def test_gpus_are_taken_in_turn_and_other_devices_as_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    assert [device_of("cuda", index) for index in range(4)] == ["cuda:0", "cuda:1", "cuda:2", "cuda:0"]
-    assert device_of("cuda:1", 5) == "cuda:1"
-    assert device_of("cpu", 5) == "cpu"
 
 
 def test_a_process_computes_with_the_threads_it_was_given() -> None:

@@ -17,6 +17,7 @@ from anymask.data_engine.generation.attempts import MAX_TRIES
 from anymask.data_engine.generation.manifest import FILE, Piece, open_for_work
 from anymask.data_engine.generation.pieces import PieceFacts, PieceMaker
 from anymask.errors import AnymaskError, RunError
+from anymask.model.devices import device_of
 
 _MAX_START_DEATHS = 3
 _SPARE_DEATHS = 10
@@ -61,15 +62,6 @@ def prepare_process(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     cv2.setNumThreads(threads)
-
-
-def device_of(device: str, index: int) -> str:
-    """The device of worker `index`: "cuda" is spread over all GPUs, anything else is taken as it is."""
-    if device != "cuda":
-        return device
-    import torch
-
-    return f"cuda:{index % max(1, torch.cuda.device_count())}"
 
 
 def run_local(

@@ -114,6 +114,7 @@ def test_one_damaged_picture_ends_the_reading_only_when_nobody_listens(tmp_path:
         '{"images": 3}',
         '{"images": [], "annotations": [{"image_id": 1}]}',
         '{"images": [], "annotations": [], "categories": [3]}',
+        '{"images": [], "annotations": [], "licenses": 3}',
     ],
 )
 def test_a_damaged_json_is_refused_as_a_whole(tmp_path: Path, content: str) -> None:

@@ -39,8 +39,10 @@ def test_ids_and_stated_areas_are_kept_as_the_file_has_them() -> None:
     assert read == [(one["id"], one["area"]) for one in value["annotations"]]
 
 
-def test_licences_of_another_form_name_none() -> None:
-    assert CocoFile(without_masks(coco_json(2)) | {"licenses": 5}).licences == {}
+def test_licences_that_are_no_list_are_refused() -> None:
+    with pytest.raises(MaskError, match='"licenses" must be a list, got 5'):
+        CocoFile(without_masks(coco_json(2)) | {"licenses": 5})
+    assert CocoFile(without_masks(coco_json(2)) | {"licenses": None}).licences == {}
 
 
 def test_a_missing_area_is_the_masks_own() -> None:

@@ -19,6 +19,7 @@ from anymask.dataset.formats.coco import (
     read_picture,
 )
 from anymask.errors import DatasetError, MaskError
+from anymask.masks.validate import shown
 
 
 class CocoFile:
@@ -97,8 +98,10 @@ def read_annotations(path: Path | str) -> object:
 
 
 def _licences(value: Mapping[str, Any]) -> dict[int, str]:
-    given = value.get("licenses")
-    known = [item for item in given if isinstance(item, Mapping)] if isinstance(given, list) else []
+    given = value.get("licenses") or []
+    if not isinstance(given, list):
+        raise MaskError(f'"licenses" must be a list, got {shown(given)}')
+    known = [item for item in given if isinstance(item, Mapping)]
     names = {item.get("id"): item.get("name") for item in known if isinstance(item.get("id"), int | str)}
     found = {item["id"]: item.get("license") for item in objects(value, "images")}
     licences = {key: names.get(licence) for key, licence in found.items() if isinstance(licence, int | str)}

@@ -106,7 +106,7 @@ class PromptEncoder(nn.Module):
             half = self.mask_downscaling[:3](maps)
             dense = self.mask_downscaling[3:](half)
             if prompts.mask_logits is None:
-                dense = dense + self.no_mask_embed.weight[0, :, None, None]
+                dense = dense + self.no_mask_embed.weight[0, :, None, None].to(dense.dtype)
             return PromptEncoding(sparse, dense, (half, maps))
         if prompts.mask_logits is None:
             return PromptEncoding(sparse, None)

@@ -58,22 +58,35 @@ class SamConfig:
     def named(name: str) -> SamConfig:
         """The configuration of "tiny", "vit_b", "vit_l" or "vit_h"."""
         if name == "tiny":
-            return tiny_config(context_depth=4, main_depth=3)
+            return tiny_config(context_depth=4, main_depth=3, wide_depth=5, detail_depth=4)
         if name in ("vit_b", "vit_l", "vit_h"):
             return SamConfig(image_encoder=VitConfig.named(name))
         raise ConfigError(f"unknown model {name!r}; known are tiny, vit_b, vit_l, vit_h")
 
 
 def tiny_config(
-    *, dim: int = 128, input_size: int = 512, quality_hidden: int = 32, context_depth: int = 2, main_depth: int = 0
+    *,
+    dim: int = 128,
+    input_size: int = 512,
+    quality_hidden: int = 32,
+    context_depth: int = 2,
+    main_depth: int = 0,
+    wide_depth: int = 0,
+    detail_depth: int = 0,
 ) -> SamConfig:
     """The kind of the embedded model: EfficientNet-Lite0 pyramid, narrow decoder, drawn prompts, mask quality.
 
-    Its training begins without the last of its attention blocks; `SamConfig.named("tiny")` has them all.
+    Its training begins without most of its encoder's blocks; `SamConfig.named("tiny")` has them all.
     """
     prompts = PromptEncoderConfig(dim=dim, mask_channels=32, draw_prompts=True)
     return SamConfig(
-        image_encoder=TinyEncoderConfig(dim=dim, context_depth=context_depth, main_depth=main_depth),
+        image_encoder=TinyEncoderConfig(
+            dim=dim,
+            context_depth=context_depth,
+            main_depth=main_depth,
+            wide_depth=wide_depth,
+            detail_depth=detail_depth,
+        ),
         prompt_encoder=prompts,
         mask_decoder=MaskDecoderConfig(
             dim=dim,

@@ -43,11 +43,20 @@ class TinyEncoderConfig:
     """Attention blocks at stride 32; 0 for none."""
     main_depth: int = 0
     """Attention blocks on the main map (stride 16), after its convolutions."""
+    wide_dim: int = 256
+    """Channels of the wide blocks."""
+    wide_depth: int = 0
+    """Wide blocks at stride 16, each a convolution, attention and a large MLP; what they make is added to the main
+    map. 0 for none."""
+    detail_depth: int = 0
+    """Convolutional blocks at stride 8 and as many at stride 4, of `dim` * 3/4 and half as many channels; what they
+    make is added to the finer maps. 0 for none."""
 
     def __post_init__(self) -> None:
-        if self.dim % 8 or self.context_dim % 32:
+        if self.dim % 8 or self.context_dim % 32 or self.wide_dim % 32:
             raise ConfigError(
-                f"TinyEncoderConfig.dim must divide by 8 and context_dim by 32, got {self.dim} and {self.context_dim}"
+                "TinyEncoderConfig.dim must divide by 8, context_dim and wide_dim by 32, got "
+                f"{self.dim}, {self.context_dim} and {self.wide_dim}"
             )
 
     @property
@@ -92,12 +101,12 @@ class InvertedResidual(nn.Module):
 class ContextBlock(nn.Module):
     """Pre-norm self-attention over all positions of a small map, then an MLP."""
 
-    def __init__(self, dim: int, head_dim: int = 32) -> None:
+    def __init__(self, dim: int, head_dim: int = 32, mlp_ratio: int = 2) -> None:
         super().__init__()
         self.head_dim = head_dim
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-        self.lin1, self.lin2 = nn.Linear(dim, 2 * dim), nn.Linear(2 * dim, dim)
+        self.lin1, self.lin2 = nn.Linear(dim, mlp_ratio * dim), nn.Linear(mlp_ratio * dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
@@ -118,6 +127,72 @@ class Smooth(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.pointwise(F.gelu(self.depthwise(x)))
         return out
+
+
+class WideBlock(nn.Module):
+    """Depthwise 3x3 that tells each position of its neighbours, then attention over all and an MLP of four times the
+    width."""
+
+    def __init__(self, dim: int, head_dim: int = 64) -> None:
+        super().__init__()
+        self.near = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
+        self.attend = ContextBlock(dim, head_dim if dim % head_dim == 0 else 32, mlp_ratio=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.near(x)
+        tokens: Tensor = self.attend(x.flatten(2).transpose(1, 2))
+        return tokens.transpose(1, 2).reshape(x.shape)
+
+
+class DetailBlock(nn.Module):
+    """Residual depthwise 5x5, norm, and an MLP of twice the width at every position (Liu et al. 2022, ConvNeXt,
+    arXiv 2201.03545)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
+        self.norm = LayerNorm2d(channels)
+        self.expand, self.project = nn.Conv2d(channels, 2 * channels, 1), nn.Conv2d(2 * channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.project(F.gelu(self.expand(self.norm(self.depthwise(x)))))
+        return out
+
+
+class Wide(nn.Module):
+    """What the wide blocks make of the maps at strides 16 and 32, to add to the main map."""
+
+    def __init__(self, config: TinyEncoderConfig) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(STAGES[STRIDE16][4] + config.dim, config.wide_dim, 1)
+        self.blocks = nn.Sequential(*(WideBlock(config.wide_dim) for _ in range(config.wide_depth)))
+        self.norm = LayerNorm2d(config.wide_dim)
+        self.leave = nn.Conv2d(config.wide_dim, config.dim, 1)
+
+    def forward(self, sixteenth: Tensor, main: Tensor) -> Tensor:
+        """(B, 112, h, w) of the backbone and (B, dim, h, w) -> (B, dim, h, w)."""
+        out: Tensor = self.leave(self.norm(self.blocks(self.enter(torch.cat((sixteenth, main), dim=1)))))
+        return out
+
+
+class Detail(nn.Module):
+    """What convolutional blocks make of the backbone's own map at strides 8 and 4, to add to the finer maps."""
+
+    def __init__(self, config: TinyEncoderConfig) -> None:
+        super().__init__()
+        (c8, c4), w8, w4 = config.finer_channels, 3 * config.dim // 4, 3 * config.dim // 8
+        self.above8, self.enter8 = nn.Conv2d(config.dim, w8, 1), nn.Conv2d(STAGES[STRIDE8][4], w8, 1)
+        self.blocks8 = nn.Sequential(*(DetailBlock(w8) for _ in range(config.detail_depth)))
+        self.leave8 = nn.Conv2d(w8, c8, 1)
+        self.above4, self.enter4 = nn.Conv2d(w8, w4, 1), nn.Conv2d(STAGES[STRIDE4][4], w4, 1)
+        self.blocks4 = nn.Sequential(*(DetailBlock(w4) for _ in range(config.detail_depth)))
+        self.leave4 = nn.Conv2d(w4, c4, 1)
+
+    def forward(self, quarter: Tensor, eighth: Tensor, main: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps at strides 4, 8 and 16 -> what to add at strides 8 and 4, of `TinyEncoderConfig.finer_channels`."""
+        at8 = self.blocks8(self.enter8(eighth) + _upsample(self.above8(main)))
+        at4 = self.blocks4(self.enter4(quarter) + _upsample(self.above4(at8)))
+        return self.leave8(at8), self.leave4(at4)
 
 
 class TinyEncoder(nn.Module):
@@ -155,6 +230,8 @@ class TinyEncoder(nn.Module):
             Smooth(c8),
         )
         self.down4, self.lateral4 = nn.Conv2d(c8, c4, 1), nn.Conv2d(STAGES[STRIDE4][4], c4, 1)
+        self.wide = Wide(config) if config.wide_depth else None
+        self.detail = Detail(config) if config.detail_depth else None
 
     def forward(self, images: Tensor) -> ImageEmbedding:
         x = self.stages[0](self.stem(images.contiguous(memory_format=torch.channels_last)))
@@ -164,10 +241,16 @@ class TinyEncoder(nn.Module):
         deepest = self.context_in(self.stages[STRIDE32](self.stages[5](sixteenth)))
         context = self.context_out(_attend(self.context, deepest))
         top = self.lateral16(sixteenth) + _upsample(context)
-        main = self.norm16(_attend(self.mix16, self.smooth16(top)))
+        mixed = _attend(self.mix16, self.smooth16(top))
+        if self.wide is not None:
+            mixed = mixed + self.wide(sixteenth, mixed)
+        main = self.norm16(mixed)
         fine8 = self.smooth8(self.lateral8(eighth) + _upsample(self.down8(main)))
         fine4 = self.lateral4(quarter) + _upsample(self.down4(fine8))
-        return ImageEmbedding(main, (fine8, fine4))
+        if self.detail is None:
+            return ImageEmbedding(main, (fine8, fine4))
+        more8, more4 = self.detail(quarter, eighth, main)
+        return ImageEmbedding(main, (fine8 + more8, fine4 + more4))
 
 
 def _attend(blocks: nn.ModuleList, x: Tensor) -> Tensor:

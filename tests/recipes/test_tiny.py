@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from anymask.model.registry import entry_named
+from anymask.model.sam import SamConfig
 from anymask.model.tiny_encoder import TinyEncoderConfig
 from anymask.recipes import find_recipe, recipe
 
@@ -34,3 +35,11 @@ def test_the_stage_on_a_gpu_makes_the_encoder_deeper_and_keeps_the_rest_of_the_m
     assert isinstance(encoder, TinyEncoderConfig)
     assert deeper == replace(before, image_encoder=replace(encoder, context_depth=4, main_depth=3))
     assert recipe("tiny_deeper").learn == "all"
+
+
+def test_the_last_stage_on_a_gpu_gives_the_encoder_that_the_package_has() -> None:
+    before, wider = recipe("tiny_deeper").model, recipe("tiny_wider").model
+    encoder = before.image_encoder
+    assert isinstance(encoder, TinyEncoderConfig)
+    assert wider == replace(before, image_encoder=replace(encoder, wide_depth=5, detail_depth=4))
+    assert wider.image_encoder == SamConfig.named("tiny").image_encoder

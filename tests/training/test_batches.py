@@ -14,9 +14,9 @@ from anymask.dataset.read import index_shards
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError, ImageError
 from anymask.images.augment import ViewConfig
-from anymask.training.batches import Batches, DataConfig, draw_sample, without_sets
+from anymask.training.batches import Batches, DataConfig, draw_sample, touching, without_sets
 from anymask.training.mixture import SetWeight
-from tests.training.drawn import drawn_record
+from tests.training.drawn import drawn_record, png
 
 LABELS_ARE_BRIGHT = ViewConfig(
     whole_probability=0.5, shrink_probability=0.3, jitter_probability=0.5, jitter=(0.4, 2.0), flip_probability=0.5
@@ -231,6 +231,55 @@ def test_masks_of_nearly_the_whole_picture_are_dropped() -> None:
     )
 
 
+def rider_and_horse() -> Record:
+    """Three regions in a row with a thin unlabelled line between the first two, and a fourth apart."""
+    labels = np.zeros((64, 64), np.uint16)
+    labels[8:24, 4:20], labels[8:24, 21:36], labels[8:24, 36:50], labels[44:60, 4:20] = 1, 2, 3, 4
+    pixels = np.repeat((40 * labels)[..., None], 3, axis=2).astype(np.uint8)
+    return Record("0", "zoo", png(pixels), (png(labels),))
+
+
+def masks_drawn(config: DataConfig, seeds: int = 40) -> tuple[list[frozenset[int]], list[np.ndarray]]:
+    """The labels that each mask drawn covers, and the pixels of each sample."""
+    found, pixels = list[frozenset[int]](), list[np.ndarray]()
+    for seed in range(seeds):
+        sample = draw_sample(rider_and_horse(), 64, 4, config, np.random.default_rng(seed))
+        assert sample is not None
+        found += [frozenset((sample.pixels[mask][:, 0] // 40).tolist()) for mask in sample.masks]
+        pixels.append(sample.pixels)
+    return found, pixels
+
+
+WHOLE = ViewConfig(whole_probability=1.0, shrink_probability=0.0, flip_probability=0.0)
+
+
+def test_regions_that_touch_are_joined_as_often_as_asked_and_others_never() -> None:
+    alone, pixels = masks_drawn(DataConfig(view=WHOLE))
+    assert set(alone) == {frozenset({label}) for label in (1, 2, 3, 4)}
+    joined, same_pixels = masks_drawn(DataConfig(view=WHOLE, group_probability=0.5))
+    np.testing.assert_array_equal(pixels, same_pixels)  # nothing else that is drawn changes
+    assert set(joined) == {frozenset(labels) for labels in ({1}, {2}, {3}, {4}, {1, 2}, {2, 3}, {1, 2, 3})}
+    of_neighbours = [labels for labels in joined if 4 not in labels]
+    assert 0.35 < sum(len(labels) > 1 for labels in of_neighbours) / len(of_neighbours) < 0.65
+    everything = sum(len(labels) == 3 for labels in joined) / sum(len(labels) > 1 for labels in joined)
+    assert 0.35 < everything < 0.7
+
+
+def test_regions_are_joined_in_the_sets_named_alone_and_not_when_they_cover_too_much() -> None:
+    always = DataConfig(view=WHOLE, group_probability=1.0)
+    assert all(len(labels) == 1 for labels in masks_drawn(replace(always, group_sets=("farm",)))[0])
+    assert any(len(labels) > 1 for labels in masks_drawn(replace(always, group_sets=("zoo",)))[0])
+    small = masks_drawn(replace(always, max_fraction=0.13))[0]
+    assert all(len(labels) < 3 for labels in small)
+    assert any(len(labels) == 2 for labels in small)
+
+
+def test_regions_touch_over_a_thin_line_and_not_over_a_wide_one() -> None:
+    labels = rider_and_horse().label_maps()[0]
+    assert touching(labels) == {1: {2}, 2: {1, 3}, 3: {2}}
+    assert touching(labels, reach=1) == {2: {3}, 3: {2}}
+
+
 def test_sets_are_left_out_by_name() -> None:
     assert without_sets([drawn_record("a")], ["drawn"]) == []
 
@@ -243,6 +292,7 @@ def test_sets_are_left_out_by_name() -> None:
         {"max_fraction": 0.0},
         {"paste_probability": 1.5},
         {"paste_regions": 0},
+        {"group_probability": -0.1},
         {"workers": 0},
         {"ahead": -1},
     ],

@@ -145,6 +145,30 @@ def test_a_deeper_encoder_begins_as_the_one_it_grew_from_and_can_learn() -> None
     assert with_encoder_depth(deeper, model.config) is deeper
 
 
+def test_wide_blocks_and_details_begin_as_nothing_and_can_learn() -> None:
+    torch.manual_seed(0)
+    model = Sam(drawn.small_model())
+    encoder = model.config.image_encoder
+    assert isinstance(encoder, TinyEncoderConfig)
+    wanted = replace(model.config, image_encoder=replace(encoder, wide_dim=64, wide_depth=2, detail_depth=1))
+    wider = with_encoder_depth(model, wanted)
+    assert wider.config == wanted
+    image = torch.randn(1, 3, 64, 64)
+    for given, own in zip(_maps(model, image), _maps(wider, image), strict=True):
+        torch.testing.assert_close(own, given)
+    last = [name for name, _ in wider.named_parameters() if ".leave" in name]
+    for _ in range(2):  # what leaves the new parts is nothing at first, so that the rest follows one step behind
+        wider.zero_grad()
+        sum(((one - 1) ** 2).mean() for one in _maps(wider, image)).backward()  # type: ignore[union-attr]
+        moved = {name for name, one in wider.named_parameters() if one.grad is not None and one.grad.any()}
+        assert moved.issuperset(last)
+        torch.optim.SGD(wider.parameters(), lr=0.1).step()
+    new = {name for name, _ in wider.named_parameters() if ".wide." in name or ".detail." in name}
+    within = ("norm", "lin1", "qkv", "expand", "depthwise")  # behind layers that were nothing until this step
+    assert {name for name in new - moved if not any(part in name for part in within)} == set()
+    assert with_encoder_depth(wider, model.config) is wider
+
+
 def _maps(model: Sam, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
     embedding = model.embed(image)
     return (embedding.main, *embedding.finer)

@@ -137,21 +137,17 @@ def tiny_deeper(steps: int = 1250) -> TrainConfig:
     )
 
 
-def tiny_wider(steps: int = 2700) -> TrainConfig:
-    """After `tiny_deeper`, on one GPU: wide blocks and finer maps of their own, regions pasted or taken together,
-    boxes that fit more closely, and four rounds at the end.
+def tiny_wider(steps: int = 1060) -> TrainConfig:
+    """After `tiny_deeper`, on one GPU: wide blocks and finer maps of their own, regions pasted or taken together, and
+    boxes that fit more closely.
 
     Command: torchrun --nproc-per-node 3 -m anymask train --recipe tiny_wider --from runs/tiny_iou/model.safetensors
-    --data 'train-*.tar' --data crowds.tar --device cuda --compile --out runs/tiny_wider
+    --data 'train-*.tar' --data crowds.tar --device cuda --out runs/tiny_wider
     """
     base = tiny_deeper(steps)
     return replace(
         base,
         model=tiny_config(quality_hidden=0, context_depth=4, main_depth=3, wide_depth=5, detail_depth=4),
-        phases=(
-            Phase(until=0.6, size=512, masks=8, mask_loss="normalised", clicks=2),
-            Phase(until=1.0, size=512, masks=8, mask_loss="normalised", clicks=3),
-        ),
         data=replace(
             base.data,
             paste_probability=0.2,

@@ -207,12 +207,13 @@ def draw_sample(
     # Each mask once before any is repeated.
     rounds = [rng.permutation(len(candidates)) for _ in range(config.repeats)]
     chosen = np.concatenate(rounds)[:masks]
-    regions = [(maps[candidates[i][0]], (candidates[i][1],)) for i in chosen]
+    drawn = [(maps[index], label) for index, label in (candidates[i] for i in chosen)]
     if config.group_probability > 0 and (not config.group_sets or record.set_name in config.group_sets):
         most = config.max_fraction * content_hw[0] * content_hw[1]
         grouping = rng.spawn(1)[0]  # a stream of its own, as above
-        regions = [(one, _joined(one, labels[0], most, config, grouping)) for one, labels in regions]
-    stack = np.stack([np.isin(one, labels) for one, labels in regions])
+        stack = np.stack([np.isin(one, _joined(one, label, most, config, grouping)) for one, label in drawn])
+    else:
+        stack = np.stack([one == label for one, label in drawn])
     return Sample(record.name, pixels, stack, content_hw)
 
 

@@ -107,7 +107,7 @@ def train(
         ),
     ] = None,
     compiled: Annotated[
-        bool, typer.Option("--compile", help="Compile the model: minutes at the start, then faster steps on a GPU.")
+        bool, typer.Option("--compile", help="Compile the image encoder: a slow start, faster steps on a GPU.")
     ] = False,
     together: Annotated[
         bool,

@@ -7,7 +7,6 @@ depend on which pictures are computed together. "The middle" of a region is foun
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,18 +51,12 @@ class Draws:
         return Draws(*(torch.cat(column).to(device) for column in columns))
 
 
-Middle = Callable[[Tensor], tuple[Tensor, Tensor]]
-
-
 class BatchAnnotator:
     """Prompts for K true masks, round by round."""
 
-    def __init__(self, targets: Tensor, config: ClickConfig, draws: Draws, middle: Middle | None = None) -> None:
-        """`targets` is (K, S, S) bool, every one non-empty, S a multiple of 4, on the device of `draws`.
-
-        `middle` is `middle_pixels`, or what was compiled of it.
-        """
-        self.targets, self.config, self.draws, self._middle = targets, config, draws, middle or middle_pixels
+    def __init__(self, targets: Tensor, config: ClickConfig, draws: Draws) -> None:
+        """`targets` is (K, S, S) bool, every one non-empty, S a multiple of 4, on the device of `draws`."""
+        self.targets, self.config, self.draws = targets, config, draws
         self.is_box = draws.kind < config.box_probability
         self._round = 0
         self._points = torch.zeros((len(targets), 0, 2), device=targets.device)
@@ -95,7 +88,7 @@ class BatchAnnotator:
         region = missed | excess
         xy = uniform_pixels(region, self.draws.place[:, self._round])
         if self.config.centre_probability > 0:
-            middles, depths = zip(*(self._middle(part) for part in (missed, excess)), strict=True)
+            middles, depths = zip(*(middle_pixels(part) for part in (missed, excess)), strict=True)
             deepest = torch.where((depths[0] >= depths[1])[:, None], middles[0], middles[1])
             central = self.draws.centre[:, self._round] < self.config.centre_probability
             central &= torch.maximum(*depths) > 0  # a region of loose pixels has no cell of its own

@@ -24,7 +24,7 @@ from anymask.model.mask_decoder import PreparedImage
 from anymask.model.sam import MaskPrediction, Sam
 from anymask.prompts.simulate import ClickConfig, error_click, random_box, random_point
 from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, FOREGROUND, PADDING, PromptBatch
-from anymask.training.batch_prompts import BatchAnnotator, Draws, middle_pixels
+from anymask.training.batch_prompts import BatchAnnotator, Draws
 from anymask.training.losses import LossConfig, MaskLoss, iou_losses, mask_losses
 
 Masks = npt.NDArray[np.bool_]
@@ -72,37 +72,6 @@ class Outcome:
     """(K, h, w) the chosen first answer, detached; for contact sheets."""
 
 
-Decode = Callable[[PreparedImage, PromptBatch], MaskPrediction]
-"""`Sam.decode_all`."""
-
-
-class Compiled:
-    """What `simulate_together` does most, compiled for any number of masks and clicks."""
-
-    def __init__(self, model: Sam) -> None:
-        self._decode: Decode = torch.compile(model.decode_all)
-        self._middle: Callable[[Tensor], tuple[Tensor, Tensor]] = torch.compile(middle_pixels)
-
-    def decode_all(self, prepared: PreparedImage, prompts: PromptBatch) -> MaskPrediction:
-        """`Sam.decode_all` on prompts that carry their images."""
-        of_prompts = (prepared.embedding.main, *prepared.embedding.finer, prompts.points_xy, prompts.labels)
-        for tensor in of_prompts if prompts.mask_logits is None else (*of_prompts, prompts.mask_logits):
-            _any_length(tensor, 0)
-        for tensor in (prompts.points_xy, prompts.labels):
-            _any_length(tensor, 1)
-        return self._decode(prepared, prompts)
-
-    def middle_pixels(self, region: Tensor) -> tuple[Tensor, Tensor]:
-        """`batch_prompts.middle_pixels`."""
-        _any_length(region, 0)
-        return self._middle(region)
-
-
-def _any_length(tensor: Tensor, axis: int) -> None:
-    """Say that what is compiled for `tensor` shall hold for any length of `axis`."""
-    torch._dynamo.maybe_mark_dynamic(tensor, axis)
-
-
 def plan_rounds(config: RoundsConfig, rng: np.random.Generator) -> list[bool]:
     """True for a round with a new click, False for a mask-only round; the first prompt is not in the list."""
     rounds = [True] * config.clicks
@@ -125,7 +94,7 @@ def simulate(
     device = prepared.embedding.main.device
     annotator = _CarefulAnnotator(targets, rounds.prompts, rng, device)
     soft = _soften(torch.from_numpy(targets).to(device))
-    played = _play(model.decode_all, prepared, soft, annotator, (rounds, rng), losses)
+    played = _play(model, prepared, soft, annotator, (rounds, rng), losses)
     return Outcome(
         played.losses.mean(),
         played.first_iou.cpu().numpy(),
@@ -144,7 +113,6 @@ def simulate_together(
     rngs: Sequence[np.random.Generator],
     *,
     fill_to: int = 1,
-    compiled: Compiled | None = None,
 ) -> tuple[Tensor, Callable[[], list[Outcome]]]:
     """`simulate` for all B pictures of `embedding` in one pass of the decoder a round, prompts drawn on the device.
 
@@ -152,7 +120,6 @@ def simulate_together(
     pictures' losses, to run one backward pass from, and what tells their outcomes (losses without gradients): called
     after that, so that the device has work while it is waited for. The masks are filled up to a multiple of `fill_to`
     with some that do not count. Where the rounds without a click come is drawn for all by the first generator.
-    `compiled` is what a run that compiles has of `model`.
     """
     device, counts = embedding.main.device, [len(masks) for masks in targets]
     rest = -sum(counts) % fill_to
@@ -161,13 +128,10 @@ def simulate_together(
     true = torch.empty((sum(counts) + rest, *targets[0].shape[1:]), dtype=torch.bool, device=device)
     for part, masks in zip(torch.split(true, [*counts, rest]), [*targets, targets[0][:1].repeat(rest, 0)], strict=True):
         part.copy_(torch.from_numpy(masks), non_blocking=True)
-    annotator = BatchAnnotator(
-        true, rounds.prompts, Draws.join(draws, device), middle_pixels if compiled is None else compiled.middle_pixels
-    )
+    annotator = BatchAnnotator(true, rounds.prompts, Draws.join(draws, device))
     owners = torch.tensor([*np.repeat(np.arange(len(counts)), counts).tolist(), *[0] * rest]).to(device)
     prepared = model.prepare_each(embedding, owners)
-    decode = model.decode_all if compiled is None else compiled.decode_all
-    played = _play(decode, prepared, _soften(true), annotator, (rounds, rngs[0]), losses)
+    played = _play(model, prepared, _soften(true), annotator, (rounds, rngs[0]), losses)
     shares = torch.tensor([*(1 / count for count in counts for _ in range(count)), *[0.0] * rest], device=device)
     total = (played.losses * shares).sum()
 
@@ -238,7 +202,7 @@ def _soften(targets: Tensor) -> Tensor:
 
 
 def _play(
-    decode: Decode,
+    model: Sam,
     prepared: PreparedImage,
     soft: Tensor,
     annotator: _Annotator,
@@ -257,7 +221,7 @@ def _play(
         if index > 0 and new_click:
             assert logits is not None
             points, labels = annotator.click(logits)
-        answer = decode(prepared, PromptBatch(points, labels, logits))
+        answer = model.decode_all(prepared, PromptBatch(points, labels, logits))
         loss, chosen, ious = supervise(answer, soft, annotator.is_box, first=index == 0)
         total = total + loss
         logits = answer.logits.detach()[rows, chosen][:, None].float().clamp(-rounds.logit_limit, rounds.logit_limit)

@@ -18,7 +18,7 @@ from anymask.runs import RunFolder
 from anymask.training.batches import Batch, Batches, DataConfig, Records, Sample
 from anymask.training.embedding_cache import EmbeddingCache
 from anymask.training.group import Group
-from anymask.training.interactive import Compiled, Outcome, RoundsConfig, simulate, simulate_together
+from anymask.training.interactive import Outcome, RoundsConfig, simulate, simulate_together
 from anymask.training.learning import Learn, choose_learning
 from anymask.training.loop import Loop, Share
 from anymask.training.lora import add_lora, merged
@@ -84,8 +84,7 @@ class TrainConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the forward pass; bfloat16 by autocast, weights stay float32."""
     compile: bool = False
-    """Compile the image encoder (torch.compile), and the decoder when the masks of pictures are prompted `together`:
-    minutes at the start of every phase, then faster steps on a GPU."""
+    """Compile the image encoder (torch.compile): minutes at the start of every phase, then faster steps on a GPU."""
     learn: Learn = "all"
     """Which weights learn; see `anymask.training.learning.Learn`."""
     lora_rank: int = 0
@@ -148,7 +147,6 @@ class Trainer(Loop[Sam]):
         super().__init__(config, model, run, group)
         if config.compile:
             model.image_encoder.compile()  # in place: names of weights stay as they are
-        self._compiled = Compiled(model) if config.compile and config.together else None
         if self._plans_by_size:
             torch.backends.cuda.enable_cudnn_sdp(False)  # it plans for seconds for each new number of masks
         self.config = config
@@ -235,7 +233,6 @@ class Trainer(Loop[Sam]):
                 (self.config.losses, phase.mask_loss),
                 [self._rng(step, place) for place in places],
                 fill_to=_ALIKE if self._plans_by_size else 1,
-                compiled=self._compiled,
             )
         torch.autograd.backward(total)  # without looking at it first: a loss that is not finite is no step anyway
         return tell(), is_finite(total)

@@ -5,6 +5,7 @@ Source: paper section 3 and appendix A; parameter names follow the public implem
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,7 @@ from anymask.model.layers import (
     pointwise,
     prefers_cache_path,
 )
+from anymask.model.learned_attention import transform_learning
 from anymask.model.mask_quality import MaskQuality
 from anymask.model.prompt_encoder import PromptEncoding
 from anymask.model.row_products import times_rows
@@ -156,6 +158,18 @@ class MaskDecoder(nn.Module):
         side = project_image(self.transformer, image, _flat(position))
         return PreparedImage(embedding, position, no_mask, side)
 
+    def prepare_several(
+        self, embedding: ImageEmbedding, counts: Sequence[int], position: Tensor, no_mask: Tensor
+    ) -> PreparedImage:
+        """`prepare` for B images at once, `counts[b]` prompts on image b in order, every one with a dense map."""
+
+        def repeat(maps: Tensor) -> Tensor:
+            rows = maps.permute(0, 2, 3, 1)  # channels last, as what the prompts add
+            each = [rows[b : b + 1].expand(count, -1, -1, -1) for b, count in enumerate(counts)]
+            return torch.cat(each).permute(0, 3, 1, 2)
+
+        return PreparedImage(embedding.map(repeat), position, no_mask)
+
     def forward(
         self, prepared: PreparedImage, prompts: PromptEncoding, chosen: slice = ALL_MASKS
     ) -> tuple[Tensor, Tensor]:
@@ -164,7 +178,11 @@ class MaskDecoder(nn.Module):
         folds = prepared.side is not None and not self._has_dropout
         if folds and not is_recorded():
             return self._infer(prepared, prompts, tokens, chosen)
-        if folds and tokens.shape[1] < FOLDED_SHARE * self.config.dim / 2 / self.config.heads:
+        few = tokens.shape[1] < FOLDED_SHARE * self.config.dim / 2 / self.config.heads
+        if few and prompts.dense is not None and not self._has_dropout and is_learned_plainly(tokens):
+            begun = _flat(prepared.embedding.main + prompts.dense)
+            tokens, flat = transform_learning(self.transformer, tokens, begun, _flat(prepared.position))
+        elif few and folds:
             assert prepared.side is not None
             images = None if prompts.dense is None else _flat(prepared.embedding.main + prompts.dense)
             tokens, flat = transform(self.transformer, tokens, prepared.side, images)

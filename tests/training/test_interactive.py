@@ -11,7 +11,15 @@ from anymask.errors import ConfigError
 from anymask.model.sam import MaskPrediction, Sam
 from anymask.prompts.simulate import ClickConfig
 from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, FOREGROUND, PADDING, PromptBatch
-from anymask.training.interactive import RoundsConfig, first_prompts, plan_rounds, simulate, simulate_together
+from anymask.training.interactive import (
+    RoundsConfig,
+    first_prompts,
+    is_plan_random,
+    plan_rounds,
+    simulate,
+    simulate_each,
+    simulate_together,
+)
 from anymask.training.losses import LossConfig, mask_losses
 from tests.training.drawn import small_model
 
@@ -219,3 +227,45 @@ def test_pictures_together_learn_what_they_learn_one_by_one(model: Recorder) -> 
     assert together.keys() == alone.keys()
     for name, grad in alone.items():
         torch.testing.assert_close(together[name], grad, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_pictures_prompted_at_once_are_prompted_and_learn_as_one_by_one(model: Recorder) -> None:
+    rounds = RoundsConfig(clicks=2, mask_only_rounds=1, prompts=ClickConfig(centre_probability=0.3))
+    targets = [squares(4), squares(2), squares(3)[::-1].copy()]
+    losses = LossConfig(), "normalised"
+    embedding = model.embed(torch.randn(3, 3, 64, 64)).map(torch.Tensor.detach)
+
+    prepared = model.prepare_several(embedding, [4, 2, 3])
+    generators = [np.random.default_rng(index) for index in range(3)]
+    at_once = simulate_each(model, prepared, targets, rounds, losses, generators)
+    sum(outcome.loss for outcome in at_once).backward()
+    grads = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    asked = model.asked
+    model.zero_grad()
+    model.asked = []
+    alone = [
+        simulate(model, model.prepare(embedding[index]), targets[index], rounds, losses, np.random.default_rng(index))
+        for index in range(3)
+    ]
+    sum(outcome.loss for outcome in alone).backward()
+
+    assert len(asked) == 4
+    for index, (prompts, _) in enumerate(asked):
+        each = [model.asked[4 * picture + index][0] for picture in range(3)]
+        assert torch.equal(prompts.points_xy, torch.cat([one.points_xy for one in each]))
+        assert torch.equal(prompts.labels, torch.cat([one.labels for one in each]))
+    for one, other in zip(at_once, alone, strict=True):
+        torch.testing.assert_close(one.loss, other.loss)
+        torch.testing.assert_close(one.first_logits, other.first_logits, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(one.first_iou, other.first_iou)
+        np.testing.assert_allclose(one.last_iou, other.last_iou)
+        np.testing.assert_array_equal(one.is_box, other.is_box)
+    for name, p in model.named_parameters():
+        if p.grad is not None:
+            torch.testing.assert_close(grads[name], p.grad, rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("rounds", [RoundsConfig(), RoundsConfig(mask_only_rounds=1), RoundsConfig(clicks=0)])
+def test_a_plan_is_random_when_it_differs_between_generators(rounds: RoundsConfig) -> None:
+    plans = {tuple(plan_rounds(rounds, np.random.default_rng(seed))) for seed in range(30)}
+    assert is_plan_random(rounds) == (len(plans) > 1)

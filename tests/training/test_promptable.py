@@ -13,7 +13,9 @@ from anymask.model.image_encoder import VitConfig
 from anymask.model.sam import Sam, SamConfig
 from anymask.model.weights import load
 from anymask.runs import RunFolder
+from anymask.training import promptable
 from anymask.training.batches import DataConfig
+from anymask.training.interactive import RoundsConfig
 from anymask.training.loop import Hooks
 from anymask.training.promptable import Phase, TrainConfig, Trainer
 from anymask.training.schedule import OptimizerConfig
@@ -41,6 +43,34 @@ def test_pictures_at_once_do_not_change_the_gradient_of_a_step(tmp_path: Path) -
     assert together.keys() == one_by_one.keys()
     for name, gradient in together.items():
         assert torch.allclose(gradient, one_by_one[name], rtol=1e-3, atol=1e-5 * float(gradient.abs().max() + 1)), name
+
+
+def test_how_many_pictures_are_prompted_at_once_does_not_change_the_gradient_of_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_run(pictures=4, rounds=RoundsConfig(clicks=2, mask_only_rounds=1))
+    calls: list[int] = []
+    found = []
+    for cells in (0, 2 * 3 * 16, 8192):  # one picture at once, two of three masks, all
+        monkeypatch.setattr(promptable, "_CELLS", cells)
+        trainer = trainer_of(tmp_path / str(cells), config)
+        trainer.learn_from(0)
+        trainer.close()
+        calls.append(len(trainer._groups(trainer._batch.samples, config.rounds)))
+        found.append({name: p.grad for name, p in trainer.model.named_parameters() if p.grad is not None})
+    assert calls == [4, 2, 1]
+    for other in found[1:]:
+        for name, gradient in found[0].items():
+            close = 1e-5 * float(gradient.abs().max() + 1)
+            assert torch.allclose(gradient, other[name], rtol=1e-3, atol=close), name
+
+
+def test_pictures_with_rounds_at_random_places_are_prompted_one_by_one(tmp_path: Path) -> None:
+    config = small_run(pictures=3, rounds=RoundsConfig(clicks=2, mask_only_rounds=2))
+    trainer = trainer_of(tmp_path, config)
+    trainer.learn_from(0)
+    trainer.close()
+    assert trainer._groups(trainer._batch.samples, config.rounds) == [slice(0, 1), slice(1, 2), slice(2, 3)]
 
 
 def test_together_a_run_learns_resumes_to_the_same_bits_and_draws_sheets(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from anymask.model.row_products import times_rows
 from anymask.model.two_way_transformer import Attention, TwoWayLayer, TwoWayTransformer
 
 
@@ -96,7 +97,7 @@ def attend_to_image(attention: Attention, tokens: Tensor, image: Tensor, positio
     q = attention.split(attention.q_proj(tokens)) * _scale(attention)
     folded = torch.einsum("phtd,hdc->phtc", q, _heads(attention.k_proj.weight, heads)).flatten(1, 2)
     scores = torch.einsum("phtd,hdn->phtn", q, position_keys).flatten(1, 2)  # (P, heads * T, HW)
-    weights = torch.baddbmm(scores, folded, image.transpose(1, 2)).softmax(dim=-1)
+    weights = times_rows(folded, image, scores).softmax(dim=-1)
     mean = torch.bmm(weights, image).view(-1, heads, length, image.shape[2])
     mixed = torch.einsum("phtc,hdc->phtd", mean, _heads(attention.v_proj.weight, heads))
     assert attention.v_proj.bias is not None
@@ -122,7 +123,7 @@ def update_image(layer: TwoWayLayer, tokens: Tensor, token_pe: Tensor, image: Te
     scores = torch.einsum("phtd,hdn->phtn", k, side.queries)  # (P, heads, T, HW)
     if side.values is None:  # the queries are of positions alone
         folded = torch.einsum("phtd,hdc->phtc", k, _heads(attention.q_proj.weight, heads)).flatten(1, 2)
-        scores = torch.baddbmm(scores.flatten(1, 2), folded, image.transpose(1, 2)).view_as(scores)
+        scores = times_rows(folded, image, scores.flatten(1, 2)).view_as(scores)
     weights = scores.softmax(dim=2).flatten(1, 2)
     out = attention.out_proj
     answers = torch.einsum("phtd,chd->phtc", v, out.weight.view(out.out_features, heads, -1))

@@ -24,6 +24,17 @@ def prefers_cache_path(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype == torch.float32 and not is_recorded()
 
 
+def computes_plainly(x: Tensor) -> bool:
+    """Whether x is float32 on a CPU, stays so, and no graph is made for export."""
+    plain = x.device.type == "cpu" and x.dtype == torch.float32
+    return plain and not is_exported() and not torch.is_autocast_enabled("cpu")
+
+
+def is_learned_plainly(x: Tensor) -> bool:
+    """`computes_plainly`, recorded by autograd."""
+    return torch.is_grad_enabled() and computes_plainly(x)
+
+
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`F.linear` of contiguous (N, C) as a 1x1 convolution: oneDNN's kernels beat the BLAS by about 12 % here."""
     rows, channels = x.shape

@@ -5,6 +5,7 @@ Source: paper section 3 and appendix A; parameter names follow the public implem
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,11 +13,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anymask.errors import ConfigError
+from anymask.model.convolutions import PointwiseConv
 from anymask.model.embedding import ImageEmbedding
 from anymask.model.folded_attention import ImageSide, first_tokens, later_tokens, project_image, transform
-from anymask.model.layers import LayerNorm2d, Mlp, is_exported, is_recorded, pointwise, prefers_cache_path
+from anymask.model.layers import (
+    LayerNorm2d,
+    Mlp,
+    is_exported,
+    is_learned_plainly,
+    is_recorded,
+    pointwise,
+    prefers_cache_path,
+)
+from anymask.model.learned_attention import transform_learning
 from anymask.model.mask_quality import MaskQuality
 from anymask.model.prompt_encoder import PromptEncoding
+from anymask.model.row_products import times_rows
 from anymask.model.two_way_transformer import TwoWayTransformer
 
 
@@ -93,7 +105,7 @@ class RefineBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-        self.pointwise = nn.Conv2d(channels, channels, 1)
+        self.pointwise = PointwiseConv(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.pointwise(F.gelu(self.depthwise(x)))
@@ -132,7 +144,7 @@ class MaskDecoder(nn.Module):
             self.refine = nn.ModuleList((RefineBlock(dim // 4), RefineBlock(dim // 8)))
         if config.prompt_finer_channels:
             self.prompt_skips = nn.ModuleList(
-                nn.Conv2d(channels, width, 1)
+                PointwiseConv(channels, width)
                 for channels, width in zip(config.prompt_finer_channels, (dim // 4, dim // 8), strict=True)
             )
 
@@ -140,9 +152,23 @@ class MaskDecoder(nn.Module):
         """What every prompt on the image of `embedding` (B = 1) needs; see `PreparedImage` for the shapes."""
         if is_exported() or self._has_dropout:
             return PreparedImage(embedding, position, no_mask)
+        # In the layout of what a prompt adds to them; the decoder's rows are then views.
+        embedding = embedding.map(lambda maps: maps.contiguous(memory_format=torch.channels_last))
         image = _flat(embedding.main + no_mask)
         side = project_image(self.transformer, image, _flat(position))
         return PreparedImage(embedding, position, no_mask, side)
+
+    def prepare_several(
+        self, embedding: ImageEmbedding, counts: Sequence[int], position: Tensor, no_mask: Tensor
+    ) -> PreparedImage:
+        """`prepare` for B images at once, `counts[b]` prompts on image b in order, every one with a dense map."""
+
+        def repeat(maps: Tensor) -> Tensor:
+            rows = maps.permute(0, 2, 3, 1)  # channels last, as what the prompts add
+            each = [rows[b : b + 1].expand(count, -1, -1, -1) for b, count in enumerate(counts)]
+            return torch.cat(each).permute(0, 3, 1, 2)
+
+        return PreparedImage(embedding.map(repeat), position, no_mask)
 
     def forward(
         self, prepared: PreparedImage, prompts: PromptEncoding, chosen: slice = ALL_MASKS
@@ -152,7 +178,11 @@ class MaskDecoder(nn.Module):
         folds = prepared.side is not None and not self._has_dropout
         if folds and not is_recorded():
             return self._infer(prepared, prompts, tokens, chosen)
-        if folds and tokens.shape[1] < FOLDED_SHARE * self.config.dim / 2 / self.config.heads:
+        few = tokens.shape[1] < FOLDED_SHARE * self.config.dim / 2 / self.config.heads
+        if few and prompts.dense is not None and not self._has_dropout and is_learned_plainly(tokens):
+            begun = _flat(prepared.embedding.main + prompts.dense)
+            tokens, flat = transform_learning(self.transformer, tokens, begun, _flat(prepared.position))
+        elif few and folds:
             assert prepared.side is not None
             images = None if prompts.dense is None else _flat(prepared.embedding.main + prompts.dense)
             tokens, flat = transform(self.transformer, tokens, prepared.side, images)
@@ -218,7 +248,11 @@ class MaskDecoder(nn.Module):
         if not self.config.skip_finer and prefers_cache_path(flat) and flat.shape[0] == 1:
             return self._upscale_by_products(flat[0], weights[0], (height, width))[None]
         image = flat.transpose(1, 2).reshape(flat.shape[0], -1, height, width)  # (P, C, h, w), channels_last in memory
-        return torch.einsum("pmc,pchw->pmhw", weights, self.upscale(image, embedding, prompts))
+        upscaled = self.upscale(image, embedding, prompts)
+        if not is_learned_plainly(upscaled):
+            return torch.einsum("pmc,pchw->pmhw", weights, upscaled)
+        logits = times_rows(weights, upscaled.flatten(2).transpose(1, 2))
+        return logits.view(*logits.shape[:2], *upscaled.shape[2:])
 
     def _upscale_by_products(self, flat: Tensor, weights: Tensor, hw: tuple[int, int]) -> Tensor:
         """`upscale` and the product with weights (M, C / 8) for one image (HW, C) on a CPU -> (M, 4h, 4w).

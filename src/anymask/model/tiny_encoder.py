@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anymask.errors import ConfigError
+from anymask.model.convolutions import DepthwiseConv, PointwiseConv
 from anymask.model.embedding import ImageEmbedding
 from anymask.model.layers import LayerNorm2d
 
@@ -70,15 +71,21 @@ class SameConv(nn.Module):
 
     def __init__(self, inp: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1, act: bool = True) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inp, out, kernel, stride, 0 if stride == 2 else kernel // 2, groups=groups)
-        self.before = (kernel - 2) // 2 if stride == 2 else 0
-        self.after = kernel - 2 - self.before if stride == 2 else 0
+        self.before, self.after = (kernel - stride) // 2, kernel - stride - (kernel - stride) // 2
         self.act = act
+        if groups > 1:
+            assert inp == out == groups
+            self.conv: nn.Conv2d = DepthwiseConv(inp, kernel, stride=stride, act=act)
+        elif kernel == 1:
+            self.conv = PointwiseConv(inp, out, act=act)
+        else:
+            self.conv = nn.Conv2d(inp, out, kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.after:
-            x = F.pad(x, (self.before, self.after, self.before, self.after))
-        x = self.conv(x)
+        if isinstance(self.conv, DepthwiseConv | PointwiseConv):
+            out: Tensor = self.conv(x)
+            return out
+        x = self.conv(F.pad(x, (self.before, self.after) * 2))
         return F.relu6(x) if self.act else x
 
 
@@ -121,8 +128,8 @@ class Smooth(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
-        self.pointwise = nn.Conv2d(channels, channels, 1)
+        self.depthwise = DepthwiseConv(channels, 5)
+        self.pointwise = PointwiseConv(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.pointwise(F.gelu(self.depthwise(x)))
@@ -150,9 +157,9 @@ class DetailBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
+        self.depthwise = DepthwiseConv(channels, 5)
         self.norm = LayerNorm2d(channels)
-        self.expand, self.project = nn.Conv2d(channels, 2 * channels, 1), nn.Conv2d(2 * channels, channels, 1)
+        self.expand, self.project = PointwiseConv(channels, 2 * channels), PointwiseConv(2 * channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.project(F.gelu(self.expand(self.norm(self.depthwise(x)))))
@@ -164,10 +171,10 @@ class Wide(nn.Module):
 
     def __init__(self, config: TinyEncoderConfig) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(STAGES[STRIDE16][4] + config.dim, config.wide_dim, 1)
+        self.enter = PointwiseConv(STAGES[STRIDE16][4] + config.dim, config.wide_dim)
         self.blocks = nn.Sequential(*(WideBlock(config.wide_dim) for _ in range(config.wide_depth)))
         self.norm = LayerNorm2d(config.wide_dim)
-        self.leave = nn.Conv2d(config.wide_dim, config.dim, 1)
+        self.leave = PointwiseConv(config.wide_dim, config.dim)
 
     def forward(self, sixteenth: Tensor, main: Tensor) -> Tensor:
         """(B, 112, h, w) of the backbone and (B, dim, h, w) -> (B, dim, h, w)."""
@@ -181,12 +188,12 @@ class Detail(nn.Module):
     def __init__(self, config: TinyEncoderConfig) -> None:
         super().__init__()
         (c8, c4), w8, w4 = config.finer_channels, 3 * config.dim // 4, 3 * config.dim // 8
-        self.above8, self.enter8 = nn.Conv2d(config.dim, w8, 1), nn.Conv2d(STAGES[STRIDE8][4], w8, 1)
+        self.above8, self.enter8 = PointwiseConv(config.dim, w8), PointwiseConv(STAGES[STRIDE8][4], w8)
         self.blocks8 = nn.Sequential(*(DetailBlock(w8) for _ in range(config.detail_depth)))
-        self.leave8 = nn.Conv2d(w8, c8, 1)
-        self.above4, self.enter4 = nn.Conv2d(w8, w4, 1), nn.Conv2d(STAGES[STRIDE4][4], w4, 1)
+        self.leave8 = PointwiseConv(w8, c8)
+        self.above4, self.enter4 = PointwiseConv(w8, w4), PointwiseConv(STAGES[STRIDE4][4], w4)
         self.blocks4 = nn.Sequential(*(DetailBlock(w4) for _ in range(config.detail_depth)))
-        self.leave4 = nn.Conv2d(w4, c4, 1)
+        self.leave4 = PointwiseConv(w4, c4)
 
     def forward(self, quarter: Tensor, eighth: Tensor, main: Tensor) -> tuple[Tensor, Tensor]:
         """Maps at strides 4, 8 and 16 -> what to add at strides 8 and 4, of `TinyEncoderConfig.finer_channels`."""
@@ -217,19 +224,19 @@ class TinyEncoder(nn.Module):
                 channels = out
             self.stages.append(nn.Sequential(*blocks))
         dim, (c8, c4) = config.dim, config.finer_channels
-        self.context_in = nn.Conv2d(STAGES[STRIDE32][4], config.context_dim, 1)
+        self.context_in = PointwiseConv(STAGES[STRIDE32][4], config.context_dim)
         self.context = nn.ModuleList(ContextBlock(config.context_dim) for _ in range(config.context_depth))
-        self.context_out = nn.Conv2d(config.context_dim, dim, 1)
-        self.lateral16 = nn.Conv2d(STAGES[STRIDE16][4], dim, 1)
+        self.context_out = PointwiseConv(config.context_dim, dim)
+        self.lateral16 = PointwiseConv(STAGES[STRIDE16][4], dim)
         self.smooth16 = nn.Sequential(Smooth(dim), Smooth(dim))
         self.mix16 = nn.ModuleList(ContextBlock(dim) for _ in range(config.main_depth))
         self.norm16 = LayerNorm2d(dim)
         self.down8, self.lateral8, self.smooth8 = (
-            nn.Conv2d(dim, c8, 1),
-            nn.Conv2d(STAGES[STRIDE8][4], c8, 1),
+            PointwiseConv(dim, c8),
+            PointwiseConv(STAGES[STRIDE8][4], c8),
             Smooth(c8),
         )
-        self.down4, self.lateral4 = nn.Conv2d(c8, c4, 1), nn.Conv2d(STAGES[STRIDE4][4], c4, 1)
+        self.down4, self.lateral4 = PointwiseConv(c8, c4), PointwiseConv(STAGES[STRIDE4][4], c4)
         self.wide = Wide(config) if config.wide_depth else None
         self.detail = Detail(config) if config.detail_depth else None
 

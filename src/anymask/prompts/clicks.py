@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.errors import PromptError
+from anymask.masks.boxes import mask_to_box
 from anymask.prompts.types import BACKGROUND, FOREGROUND
 
 
@@ -18,9 +19,33 @@ def squared_depth(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     >>> squared_depth(np.ones((3, 3), bool)).tolist()
     [[1, 1, 1], [1, 4, 1], [1, 1, 1]]
     """
+    depth = np.zeros(mask.shape, np.int64)
+    part = _filled(mask)
+    depth[part] = _depth(mask[part])
+    return depth
+
+
+def _filled(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rows and columns of a mask's box. Just outside of it everything is outside the mask, so that depths are the
+    same whether they are taken in the whole picture or in the box."""
+    left, top, right, bottom = (int(side) for side in mask_to_box(mask))
+    return slice(top, bottom), slice(left, right)
+
+
+def _depth(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     padded = np.pad(mask, 1).astype(np.uint8)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     return np.rint(np.square(distance.astype(np.float64))).astype(np.int64)
+
+
+def _deepest(mask: npt.NDArray[np.bool_]) -> tuple[int, tuple[float, float]]:
+    """Squared depth of the deepest pixel, the first of several, and its centre; depth 0 for an empty mask."""
+    rows, columns = _filled(mask)
+    if rows.start == rows.stop:
+        return 0, (0.5, 0.5)
+    depth = _depth(mask[rows, columns])
+    row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    return int(depth[row, column]), (float(columns.start + column) + 0.5, float(rows.start + row) + 0.5)
 
 
 def most_interior_point(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -33,10 +58,10 @@ def most_interior_point(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
     >>> most_interior_point(np.ones((3, 5), bool))
     (1.5, 1.5)
     """
-    depth = squared_depth(mask)
-    if not depth.any():
+    depth, centre = _deepest(mask)
+    if depth == 0:
         raise PromptError("an empty mask has no most interior point; leave such targets out")
-    return _centre(depth)
+    return centre
 
 
 def next_click(predicted: npt.NDArray[np.bool_], target: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], int]:
@@ -49,14 +74,8 @@ def next_click(predicted: npt.NDArray[np.bool_], target: npt.NDArray[np.bool_]) 
     """
     if predicted.shape != target.shape:
         raise PromptError(f"the prediction is {predicted.shape}, the target {target.shape}; expected one size")
-    missed, excess = squared_depth(target & ~predicted), squared_depth(predicted & ~target)
-    if not missed.any() and not excess.any():
+    missed, in_missed = _deepest(target & ~predicted)
+    excess, in_excess = _deepest(predicted & ~target)
+    if missed == excess == 0:
         return most_interior_point(target), FOREGROUND
-    if missed.max() >= excess.max():
-        return _centre(missed), FOREGROUND
-    return _centre(excess), BACKGROUND
-
-
-def _centre(depth: npt.NDArray[np.int64]) -> tuple[float, float]:
-    row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    return float(column) + 0.5, float(row) + 0.5
+    return (in_missed, FOREGROUND) if missed >= excess else (in_excess, BACKGROUND)

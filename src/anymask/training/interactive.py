@@ -82,6 +82,11 @@ def plan_rounds(config: RoundsConfig, rng: np.random.Generator) -> list[bool]:
     return rounds
 
 
+def is_plan_random(config: RoundsConfig) -> bool:
+    """Whether `plan_rounds` draws anything."""
+    return config.mask_only_rounds > 1 and config.clicks > 0
+
+
 def simulate(
     model: Sam,
     prepared: PreparedImage,
@@ -91,17 +96,34 @@ def simulate(
     rng: np.random.Generator,
 ) -> Outcome:
     """Run the prompt rounds for K true masks (K, S, S) of one prepared picture; S is the input size, all non-empty."""
-    device = prepared.embedding.main.device
-    annotator = _CarefulAnnotator(targets, rounds.prompts, rng, device)
-    soft = _soften(torch.from_numpy(targets).to(device))
-    played = _play(model, prepared, soft, annotator, (rounds, rng), losses)
-    return Outcome(
-        played.losses.mean(),
-        played.first_iou.cpu().numpy(),
-        played.last_iou.cpu().numpy(),
-        annotator.is_box.cpu().numpy(),
-        played.first_logits,
-    )
+    return simulate_each(model, prepared, [targets], rounds, losses, [rng])[0]
+
+
+def simulate_each(
+    model: Sam,
+    prepared: PreparedImage,
+    targets: Sequence[Masks],
+    rounds: RoundsConfig,
+    losses: tuple[LossConfig, MaskLoss],
+    rngs: Sequence[np.random.Generator],
+) -> list[Outcome]:
+    """`simulate` for several pictures, (K, S, S) masks and a generator for each, in one pass of the decoder a round.
+
+    `prepared` holds the picture of every mask (`Sam.prepare_several`), or the only picture. To rounding the outcomes
+    are those of one picture after the other; for several, the rounds' plan must not be random (`is_plan_random`).
+    """
+    assert len(targets) == 1 or not is_plan_random(rounds)
+    device, counts = prepared.embedding.main.device, [len(masks) for masks in targets]
+    each = [_CarefulAnnotator(*of, device, rounds.prompts) for of in zip(targets, rngs, strict=True)]
+    soft = _soften(torch.from_numpy(np.concatenate(targets)).to(device))
+    played = _play(model, prepared, soft, _Annotators(each), (rounds, rngs[0]), losses)
+    columns = (played.losses, played.first_iou.cpu(), played.last_iou.cpu(), played.first_logits)
+    return [
+        Outcome(loss.mean(), first.numpy(), last.numpy(), annotator.is_box.cpu().numpy(), logits)
+        for annotator, loss, first, last, logits in zip(
+            each, *(torch.split(column, counts) for column in columns), strict=True
+        )
+    ]
 
 
 def simulate_together(
@@ -169,7 +191,7 @@ class _CarefulAnnotator:
     """Mask by mask, to the pixel."""
 
     def __init__(
-        self, targets: Masks, config: ClickConfig, rng: np.random.Generator, device: torch.device | str
+        self, targets: Masks, rng: np.random.Generator, device: torch.device | str, config: ClickConfig
     ) -> None:
         self.targets, self.config, self.rng, self.device = targets, config, rng, device
         self._points, self._labels, is_box = first_prompts(targets, config, rng)
@@ -183,6 +205,26 @@ class _CarefulAnnotator:
             self._points, self._labels, logits, self.targets, self.config, self.rng
         )
         return self.first()
+
+
+class _Annotators:
+    """Several at once, each with masks of its own."""
+
+    def __init__(self, each: Sequence[_Annotator]) -> None:
+        self.each = each
+        self.is_box = torch.cat([one.is_box for one in each])
+
+    def first(self) -> tuple[Tensor, Tensor]:
+        return _join([one.first() for one in self.each])
+
+    def click(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        parts = torch.split(logits, [len(one.is_box) for one in self.each])
+        return _join([one.click(part) for one, part in zip(self.each, parts, strict=True)])
+
+
+def _join(prompts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    points, labels = zip(*prompts, strict=True)
+    return torch.cat(points), torch.cat(labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

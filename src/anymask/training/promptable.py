@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -12,13 +13,14 @@ from torch import Tensor
 
 from anymask.errors import ConfigError
 from anymask.model.embedding import ImageEmbedding
+from anymask.model.mask_decoder import PreparedImage
 from anymask.model.sam import Sam, SamConfig
 from anymask.model.weights import save as save_weights
 from anymask.runs import RunFolder
 from anymask.training.batches import Batch, Batches, DataConfig, Records, Sample
 from anymask.training.embedding_cache import EmbeddingCache
 from anymask.training.group import Group
-from anymask.training.interactive import Outcome, RoundsConfig, simulate, simulate_together
+from anymask.training.interactive import Outcome, RoundsConfig, is_plan_random, simulate_each, simulate_together
 from anymask.training.learning import Learn, choose_learning
 from anymask.training.loop import Loop, Share
 from anymask.training.lora import add_lora, merged
@@ -123,6 +125,9 @@ class TrainConfig:
         return next(phase for phase in self.phases if step < phase.until * self.steps or phase.until == 1.0)
 
 
+_CELLS = 8192
+"""On a CPU the masks of several pictures are prompted at once up to so many cells of the main map: 32 masks at an input
+of 256 x 256. The fewer there are, the more of a step goes into beginning its operations."""
 _ALIKE = 64
 """On a GPU the masks prompted together are filled up to a multiple of this many."""
 
@@ -191,26 +196,30 @@ class Trainer(Loop[Sam]):
     def _backward(
         self, samples: tuple[Sample, ...], places: tuple[int, ...], phase: Phase, step: int
     ) -> tuple[list[Outcome], bool]:
-        """Gradients of some pictures: one encoder pass for all, the decoder's backward picture by picture."""
+        """Gradients of some pictures: one encoder pass for all, the decoder's backward by groups of pictures."""
         rounds = self.config.rounds if phase.clicks is None else replace(self.config.rounds, clicks=phase.clicks)
         if self.config.together:
             return self._backward_together(samples, places, rounds, phase, step)
         outcomes: list[Outcome] = []
         with self.autocast():
             embedding = self._embed(samples)
-            # Cut here, so that the memory of one picture's rounds is freed before the next picture's begin.
+            # Cut here, so that the memory of one group's rounds is freed before the next group's begin.
             leaves = embedding.map(lambda tensor: tensor.detach().requires_grad_(tensor.requires_grad))
-        for index, (sample, place) in enumerate(zip(samples, places, strict=True)):
-            rng = self._rng(step, place)
+        for part in self._groups(samples, rounds):
             with self.autocast():
-                prepared = self.model.prepare(leaves[index])
-                outcome = simulate(
-                    self.model, prepared, sample.masks, rounds, (self.config.losses, phase.mask_loss), rng
+                played = simulate_each(
+                    self.model,
+                    self._prepare(leaves, samples, part),
+                    [sample.masks for sample in samples[part]],
+                    rounds,
+                    (self.config.losses, phase.mask_loss),
+                    [self._rng(step, place) for place in places[part]],
                 )
-            if not is_finite(outcome.loss):
-                return [*outcomes, outcome], False
-            torch.autograd.backward(outcome.loss)
-            outcomes.append(replace(outcome, loss=outcome.loss.detach()))
+            loss = torch.stack([outcome.loss for outcome in played]).sum()
+            outcomes += [replace(outcome, loss=outcome.loss.detach()) for outcome in played]
+            if not is_finite(loss):
+                return outcomes, False
+            torch.autograd.backward(loss)
         maps = [
             (tensor, leaf.grad)
             for tensor, leaf in zip((embedding.main, *embedding.finer), (leaves.main, *leaves.finer), strict=True)
@@ -219,6 +228,27 @@ class Trainer(Loop[Sam]):
         if maps:
             torch.autograd.backward([tensor for tensor, _ in maps], [grad for _, grad in maps])
         return outcomes, True
+
+    def _groups(self, samples: tuple[Sample, ...], rounds: RoundsConfig) -> list[slice]:
+        """Which pictures are prompted at once: neighbours, up to `_CELLS` in all."""
+        model = self.model
+        joins = model.config.prompt_encoder.draw_prompts and model.device.type == "cpu" and not is_plan_random(rounds)
+        ends: list[int] = []
+        cells = 0
+        for index, sample in enumerate(samples):
+            more = sample.masks.size // 16**2
+            if index and not (joins and cells + more <= _CELLS):
+                ends.append(index)
+                cells = 0
+            cells += more
+        return [slice(*pair) for pair in pairwise([0, *ends, len(samples)])] if samples else []
+
+    def _prepare(self, embedding: ImageEmbedding, samples: tuple[Sample, ...], part: slice) -> PreparedImage:
+        """Those of the pictures in `part`, for their masks."""
+        counts = [len(sample.masks) for sample in samples[part]]
+        if len(counts) == 1:
+            return self.model.prepare(embedding[part.start])
+        return self.model.prepare_several(embedding.map(lambda maps: maps[part]), counts)
 
     def _backward_together(
         self, samples: tuple[Sample, ...], places: tuple[int, ...], rounds: RoundsConfig, phase: Phase, step: int

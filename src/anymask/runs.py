@@ -178,10 +178,15 @@ class RunFolder:
 
     @staticmethod
     def create(path: Path, config: Any) -> RunFolder:
-        """Start a run, or return the one already there if its configuration is the same."""
+        """Start a run, or return the one already there if its configuration is the same; fields that were added since
+        it began have their defaults."""
         run, plain = RunFolder(path), to_plain(config)
         if run.exists():
-            if run.config() != plain:
+            try:
+                same = from_plain(type(config), run.config()) == config
+            except ConfigError:
+                same = False
+            if not same:
                 raise RunError(
                     f"{path} holds a run with another configuration; resume it as it is or name a new folder"
                 )

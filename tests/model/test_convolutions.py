@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anymask.model import convolutions
 from anymask.model.convolutions import DepthwiseConv, PointwiseConv
 
 
@@ -75,9 +76,11 @@ def test_pointwise_convolution_and_its_gradients_are_those_of_a_matrix_product(
 
 def test_gradients_of_one_picture_keep_channels_last() -> None:
     x = torch.randn(1, 6, 8, 8).contiguous(memory_format=torch.channels_last).requires_grad_()
-    DepthwiseConv(6, 5)(x).sum().backward()
-    assert x.grad is not None
-    assert x.grad.is_contiguous(memory_format=torch.channels_last)
+    seen = list[torch.Tensor]()
+    before = x * 1  # what a leaf keeps is laid out like the leaf
+    before.register_hook(seen.append)
+    DepthwiseConv(6, 5)(before).sum().backward()
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("conv", [DepthwiseConv(4, 5), PointwiseConv(4, 4)])
@@ -89,10 +92,33 @@ def test_a_weight_that_does_not_learn_gets_no_gradient_but_its_image_does(conv: 
     assert conv.weight.grad is None
 
 
-@pytest.mark.parametrize("conv", [DepthwiseConv(4, 5, stride=2, act=True), PointwiseConv(4, 4, act=True)])
-def test_another_precision_takes_pytorchs_own_way(conv: nn.Conv2d) -> None:
+@pytest.mark.parametrize("kind", ["depthwise", "pointwise"])
+def test_another_precision_takes_pytorchs_own_way(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    conv = DepthwiseConv(4, 5, stride=2, act=True) if kind == "depthwise" else PointwiseConv(4, 4, act=True)
     x = torch.randn(2, 4, 8, 8)
     expected = conv(x)
+    monkeypatch.setattr(convolutions._Depthwise, "apply", None)
+    monkeypatch.setattr(torch, "get_num_threads", None)
     torch.testing.assert_close(conv.double()(x.double()).float(), expected, rtol=1e-4, atol=1e-5)
     with torch.autocast("cpu", torch.bfloat16):
         assert conv.float()(x).dtype == torch.bfloat16
+    with pytest.raises(TypeError, match="NoneType"):
+        conv(x)
+
+
+def test_no_pictures_and_one_without_a_batch_axis_are_as_for_a_convolution() -> None:
+    conv = PointwiseConv(4, 3)
+    assert conv(torch.zeros(0, 4, 4, 4)).shape == (0, 3, 4, 4)
+    image = torch.randn(4, 4, 4)
+    torch.testing.assert_close(conv.double()(image.double()).float(), conv.float()(image[None])[0])
+
+
+def test_two_threads_give_what_one_gives() -> None:
+    conv, x = PointwiseConv(8, 5, act=True), torch.randn(2, 8, 4, 6)
+    alone = conv(x)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        torch.testing.assert_close(conv(x), alone)
+    finally:
+        torch.set_num_threads(threads)

@@ -273,6 +273,9 @@ def claim(model: Sam, path: Path, **changes: object) -> None:
     [
         {"mask_decoder__depth": 10**9},
         {"image_encoder__context_depth": 10**6},
+        {"image_encoder__wide_depth": 10**6},
+        {"image_encoder__wide_dim": 10**12, "image_encoder__wide_depth": 1},
+        {"image_encoder__detail_depth": -1},
         {"mask_decoder__mlp_dim": 10**12},
         {"mask_decoder__mlp_dim": -5},
         {"mask_decoder__heads": 0},

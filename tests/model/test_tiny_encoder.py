@@ -82,7 +82,21 @@ def test_the_folded_backbone_with_its_head_still_knows_a_cup_of_coffee(photo: np
     assert int(scores.argmax()) in (504, 967, 968)  # ImageNet: coffee mug, espresso, cup
 
 
-@pytest.mark.parametrize("field", [{"dim": 30}, {"context_dim": 40}, {"wide_dim": 48}])
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"dim": 30},
+        {"dim": 0},
+        {"context_dim": 40},
+        {"context_dim": 0},
+        {"wide_dim": 48},
+        {"wide_dim": -64},
+        {"context_depth": -1},
+        {"main_depth": -1},
+        {"wide_depth": -1},
+        {"detail_depth": -3},
+    ],
+)
 def test_bad_fields_are_refused_by_name(field: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
         TinyEncoderConfig(**field)

@@ -14,7 +14,7 @@ from anymask.dataset.read import index_shards
 from anymask.dataset.record import Record
 from anymask.errors import ConfigError, DatasetError, ImageError
 from anymask.images.augment import ViewConfig
-from anymask.training.batches import Batches, DataConfig, draw_sample, touching, without_sets
+from anymask.training.batches import TOUCH_PX, Batches, DataConfig, draw_sample, touching, without_sets
 from anymask.training.mixture import SetWeight
 from tests.training.drawn import drawn_record, png
 
@@ -274,10 +274,29 @@ def test_regions_are_joined_in_the_sets_named_alone_and_not_when_they_cover_too_
     assert any(len(labels) == 2 for labels in small)
 
 
+def test_pasted_regions_are_joined_by_the_set_they_come_from() -> None:
+    config = DataConfig(view=WHOLE, group_probability=1.0, paste_probability=1.0, paste_regions=4)
+    empty = Record("1", "farm", png(np.zeros((64, 64, 3), np.uint8)), (png(np.zeros((64, 64), np.uint16)),))
+    sizes = {}
+    for named in ("zoo", "farm"):
+        joined = list[int]()
+        for seed in range(20):
+            drawn = replace(config, group_sets=(named,))
+            sample = draw_sample(empty, 64, 4, drawn, np.random.default_rng(seed), rider_and_horse())
+            assert sample is not None
+            joined += [len(set((sample.pixels[mask][:, 0] // 40).tolist())) for mask in sample.masks]
+        sizes[named] = max(joined)
+    assert sizes["zoo"] > 1
+    assert sizes["farm"] == 1
+
+
 def test_regions_touch_over_a_thin_line_and_not_over_a_wide_one() -> None:
-    labels = rider_and_horse().label_maps()[0]
-    assert touching(labels) == {1: {2}, 2: {1, 3}, 3: {2}}
-    assert touching(labels, reach=1) == {2: {3}, 3: {2}}
+    assert touching(rider_and_horse().label_maps()[0]) == {1: {2}, 2: {1, 3}, 3: {2}}
+    for gap, met in ((0, True), (TOUCH_PX - 1, True), (TOUCH_PX, False)):
+        labels = np.zeros((4, 12), np.uint16)
+        labels[1, 4], labels[1, 5 + gap] = 7, 9  # one pixel each, whose other neighbours are unlabelled
+        for turned in (labels, labels.T):
+            assert touching(turned) == ({7: {9}, 9: {7}} if met else {})
 
 
 def test_sets_are_left_out_by_name() -> None:
@@ -293,11 +312,12 @@ def test_sets_are_left_out_by_name() -> None:
         {"paste_probability": 1.5},
         {"paste_regions": 0},
         {"group_probability": -0.1},
+        {"group_sets": ("zoo",)},
         {"workers": 0},
         {"ahead": -1},
     ],
 )
-def test_bad_fields_are_refused_by_name(field: dict[str, float]) -> None:
+def test_bad_fields_are_refused_by_name(field: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(field))):
         DataConfig(**field)
 

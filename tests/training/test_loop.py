@@ -1,5 +1,6 @@
 """The loop: it learns, it skips what it must, and killed anywhere it goes on to the same bits."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -243,3 +244,14 @@ def test_a_run_killed_at_five_points_ends_bit_equal_to_one_that_was_not(tmp_path
 
 def test_the_small_model_is_the_one_the_run_names() -> None:
     assert small_run().model == small_model()
+
+
+def test_a_run_begun_before_a_field_was_added_is_the_same_run(tmp_path: Path) -> None:
+    config = small_run()
+    run = RunFolder.create(tmp_path / "run", config)
+    plain = json.loads((run.path / "config.json").read_text())
+    del plain["data"]["group_probability"]
+    (run.path / "config.json").write_text(json.dumps(plain))
+    assert RunFolder.create(tmp_path / "run", config).path == run.path
+    with pytest.raises(RunError, match="another configuration"):
+        RunFolder.create(tmp_path / "run", replace(config, data=replace(config.data, group_probability=0.5)))

@@ -30,10 +30,10 @@ class PointwiseConv(nn.Conv2d):
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, channels, height, width = x.shape
         if not computes_plainly(x):
             return F.relu6(super().forward(x)) if self.act else super().forward(x)
-        divides = torch.get_num_threads() == 1 and batch * height * width % _IMAGES == 0
+        batch, channels, height, width = x.shape
+        divides = torch.get_num_threads() == 1 and batch > 0 and batch * height * width % _IMAGES == 0
         if divides:  # a view of channels_last
             x = x.permute(0, 2, 3, 1).reshape(_IMAGES, -1, 1, channels).permute(0, 3, 1, 2)
         out = super().forward(x)
@@ -111,7 +111,7 @@ def _weight_gradient(padded: Tensor, weight: Tensor, grad: Tensor, stride: int) 
 def _gradients(
     grad: Tensor, x: Tensor, weight: Tensor, stride_pad: tuple[int, int], asked: tuple[bool, bool]
 ) -> tuple[Tensor, Tensor]:
-    """Those of a depthwise convolution's image and weight; one that is not asked for is None."""
+    """Those of a depthwise convolution's image and weight; one that is not asked for means nothing."""
     (stride, pad), groups = stride_pad, len(weight)
     back, taps, _ = torch.ops.aten.convolution_backward(
         grad, x, weight, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], groups, [*asked, False]

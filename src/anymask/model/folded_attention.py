@@ -1,4 +1,5 @@
-"""The two-way transformer at inference: work on the image's side once an image, or folded onto the few tokens.
+"""The two-way transformer, at inference and in training with few tokens: work on the image's side once an image, or
+folded onto the tokens.
 
 Exact algebra, no approximation. With X the image (HW rows), P its positions, and head h's slices of the projections:
 
@@ -85,7 +86,7 @@ def _heads(weight: Tensor, heads: int) -> Tensor:
 def attend_to_projected(attention: Attention, tokens: Tensor, side: LayerSide) -> Tensor:
     """`attention` of tokens (P, T, C) to the image whose keys and values are in `side` -> (P, T, C)."""
     assert side.values is not None
-    q = attention.split(attention.q_proj(tokens)) * _scale(attention)
+    q = attention.split(attention.q_proj(tokens)) * attention.scale
     weights = torch.einsum("phtd,hdn->phtn", q, side.keys).softmax(dim=-1)
     mixed = torch.einsum("phtn,hnd->phtd", weights, side.values)
     return _join(attention, mixed)
@@ -94,7 +95,7 @@ def attend_to_projected(attention: Attention, tokens: Tensor, side: LayerSide) -
 def attend_to_image(attention: Attention, tokens: Tensor, image: Tensor, position_keys: Tensor) -> Tensor:
     """`attention` of tokens (P, T, C) to their images (P, HW, C) at positions whose keys are given -> (P, T, C)."""
     heads, length = attention.heads, tokens.shape[1]
-    q = attention.split(attention.q_proj(tokens)) * _scale(attention)
+    q = attention.split(attention.q_proj(tokens)) * attention.scale
     folded = torch.einsum("phtd,hdc->phtc", q, _heads(attention.k_proj.weight, heads)).flatten(1, 2)
     scores = torch.einsum("phtd,hdn->phtn", q, position_keys).flatten(1, 2)  # (P, heads * T, HW)
     weights = times_rows(folded, image, scores).softmax(dim=-1)
@@ -102,10 +103,6 @@ def attend_to_image(attention: Attention, tokens: Tensor, image: Tensor, positio
     mixed = torch.einsum("phtc,hdc->phtd", mean, _heads(attention.v_proj.weight, heads))
     assert attention.v_proj.bias is not None
     return _join(attention, mixed + attention.v_proj.bias.view(heads, 1, -1))
-
-
-def _scale(attention: Attention) -> float:
-    return float((attention.q_proj.out_features // attention.heads) ** -0.5)
 
 
 def _join(attention: Attention, mixed: Tensor) -> Tensor:
@@ -118,7 +115,7 @@ def update_image(layer: TwoWayLayer, tokens: Tensor, token_pe: Tensor, image: Te
     """The image (P or 1, HW, C) after it attended to tokens (P, T, C), residual and norm included -> (P, HW, C)."""
     attention = layer.cross_attn_image_to_token
     heads = attention.heads
-    k = attention.split(attention.k_proj(tokens + token_pe)) * _scale(attention)
+    k = attention.split(attention.k_proj(tokens + token_pe)) * attention.scale
     v = attention.split(attention.v_proj(tokens))
     scores = torch.einsum("phtd,hdn->phtn", k, side.queries)  # (P, heads, T, HW)
     if side.values is None:  # the queries are of positions alone
@@ -137,7 +134,7 @@ def update_image(layer: TwoWayLayer, tokens: Tensor, token_pe: Tensor, image: Te
 def transform(
     transformer: TwoWayTransformer, tokens: Tensor, side: ImageSide, images: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """`transformer` without gradients or dropout: tokens (P, T, C) -> tokens (P, T, C) and their images (P, HW, C).
+    """`transformer` without dropout: tokens (P, T, C) -> tokens (P, T, C) and their images (P, HW, C).
 
     `images` (P, HW, C) are given when prompts have masks, so that the image is another one for each.
     """

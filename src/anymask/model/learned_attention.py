@@ -43,7 +43,7 @@ def _own_channels(attention: Attention, like: Tensor) -> Tensor:
 def attend_to_image(attention: Attention, tokens: Tensor, image: tuple[Tensor, Tensor], own: Tensor) -> Tensor:
     """`attention` of tokens (P, T, C) to images (P, HW, C), given with positions and without -> (P, T, C)."""
     keys, values = image
-    q = _for_each_head(attention.q_proj(tokens), own * _scale(attention))
+    q = _for_each_head(attention.q_proj(tokens), own * attention.scale)
     # The key bias moves all scores of a token alike and drops out of the softmax.
     weights = times_rows(torch.matmul(q, attention.k_proj.weight), keys).softmax(dim=-1)  # (P, heads * T, HW)
     mixed = F.linear(torch.bmm(weights, values), attention.v_proj.weight, attention.v_proj.bias)
@@ -59,7 +59,7 @@ def update_image(
     own, residual and norm included -> (P, HW, C)."""
     attention, (keys, images) = layer.cross_attn_image_to_token, image
     query, out = attention.q_proj, attention.out_proj
-    k = _for_each_head(attention.k_proj(tokens[1]), own * _scale(attention))
+    k = _for_each_head(attention.k_proj(tokens[1]), own * attention.scale)
     of_bias = torch.matmul(k, query.bias)[..., None].expand(-1, -1, images.shape[1])
     scores = times_rows(torch.matmul(k, query.weight), keys, of_bias)  # (P, heads * T, HW)
     weights = scores.view(len(scores), len(own), -1, scores.shape[-1]).softmax(dim=2).view_as(scores)
@@ -72,7 +72,3 @@ def update_image(
 def _for_each_head(projected: Tensor, own: Tensor) -> Tensor:
     """(P, T, inner) -> (P, heads * T, inner): one head's channels, then the next's, the others zero."""
     return (projected[:, None] * own).flatten(1, 2)
-
-
-def _scale(attention: Attention) -> float:
-    return float((attention.q_proj.out_features // attention.heads) ** -0.5)

@@ -80,7 +80,8 @@ class PreparedImage:
     """One image as the decoder wants it, made once and used by every prompt."""
 
     embedding: ImageEmbedding
-    """B = 1; or the image of every prompt, one by one, when they are on several (`Sam.prepare_each`)."""
+    """B = 1; or the image of every prompt, one by one, when they are on several (`Sam.prepare_each`,
+    `Sam.prepare_several`)."""
     position: Tensor
     """(1, C, h, w) positional encoding of the embedding grid."""
     no_mask: Tensor
@@ -97,6 +98,10 @@ PIXELS_AT_ONCE = 1024
 FOLDED_SHARE = 0.7
 """In training, attention is folded onto the tokens while they are fewer than this share of a head's channels: with
 more, projecting the image's positions is the smaller product."""
+
+SMALL_MAP = 1024
+"""Cells of the embedding up to which training takes the transformer in few operations (`learned_attention`); it keeps
+the image once more for each attention, which for larger maps costs memory and saves no time."""
 
 
 class RefineBlock(nn.Module):
@@ -173,13 +178,15 @@ class MaskDecoder(nn.Module):
     def forward(
         self, prepared: PreparedImage, prompts: PromptEncoding, chosen: slice = ALL_MASKS
     ) -> tuple[Tensor, Tensor]:
-        """Logits (P, M, 4h, 4w) and predicted IoU (P, M) of P prompts on one image, for the `chosen` masks."""
+        """Logits (P, M, 4h, 4w) and predicted IoU (P, M) of P prompts on the prepared image or images, for the `chosen`
+        masks."""
         tokens = self._tokens(prompts)
         folds = prepared.side is not None and not self._has_dropout
         if folds and not is_recorded():
             return self._infer(prepared, prompts, tokens, chosen)
+        small = prepared.side is None or prepared.embedding.main[0, 0].numel() <= SMALL_MAP
         few = tokens.shape[1] < FOLDED_SHARE * self.config.dim / 2 / self.config.heads
-        if few and prompts.dense is not None and not self._has_dropout and is_learned_plainly(tokens):
+        if few and small and prompts.dense is not None and not self._has_dropout and is_learned_plainly(tokens):
             begun = _flat(prepared.embedding.main + prompts.dense)
             tokens, flat = transform_learning(self.transformer, tokens, begun, _flat(prepared.position))
         elif few and folds:

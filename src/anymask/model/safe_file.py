@@ -94,15 +94,26 @@ def content_digest(notes: Mapping[str, str], state: Mapping[str, Tensor]) -> str
 
 
 def check_depths(plain: Any, most: int) -> None:
-    """Passes a configuration of plain values that claims no more layers than its file has tensors.
+    """Passes a configuration of plain values that claims no more layers, all together, than its file has tensors.
 
-    Raises: ConfigError naming the field.
+    Raises: ConfigError naming the fields.
     """
-    if isinstance(plain, Mapping):
-        for key, value in plain.items():
-            if "depth" in key and isinstance(value, int) and value > most:
-                raise ConfigError(f"{key} is {value}, the file has {most} tensors")
-            check_depths(value, most)
+    claimed = _depths(plain)
+    if sum(claimed.values()) > most:
+        told = ", ".join(f"{key} {value}" for key, value in claimed.items())
+        raise ConfigError(f"the layers claimed are too many ({told}): the file has {most} tensors")
+
+
+def _depths(plain: Any, within: str = "") -> dict[str, int]:
+    """The whole numbers above 0 of all fields named depth of some kind, by where they are."""
+    if not isinstance(plain, Mapping):
+        return {}
+    found = dict[str, int]()
+    for key, value in plain.items():
+        if "depth" in str(key) and isinstance(value, int) and value > 0:
+            found[f"{within}{key}"] = value
+        found |= _depths(value, f"{within}{key}.")
+    return found
 
 
 def check_shapes(state: State, expected: Mapping[str, torch.Size], origin: str) -> None:

@@ -54,11 +54,13 @@ class TinyEncoderConfig:
     make is added to the finer maps. 0 for none."""
 
     def __post_init__(self) -> None:
-        if self.dim % 8 or self.context_dim % 32 or self.wide_dim % 32:
-            raise ConfigError(
-                "TinyEncoderConfig.dim must divide by 8, context_dim and wide_dim by 32, got "
-                f"{self.dim}, {self.context_dim} and {self.wide_dim}"
-            )
+        for name, unit in (("dim", 8), ("context_dim", 32), ("wide_dim", 32)):
+            width = getattr(self, name)
+            if width < unit or width % unit:
+                raise ConfigError(f"TinyEncoderConfig.{name} must be a multiple of {unit}, got {width}")
+        for name in ("context_depth", "main_depth", "wide_depth", "detail_depth"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"TinyEncoderConfig.{name} must not be negative, got {getattr(self, name)}")
 
     @property
     def finer_channels(self) -> tuple[int, int]:
@@ -71,6 +73,8 @@ class SameConv(nn.Module):
 
     def __init__(self, inp: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1, act: bool = True) -> None:
         super().__init__()
+        assert kernel >= stride
+        assert kernel > 1 or stride == 1
         self.before, self.after = (kernel - stride) // 2, kernel - stride - (kernel - stride) // 2
         self.act = act
         if groups > 1:
@@ -167,7 +171,7 @@ class DetailBlock(nn.Module):
 
 
 class Wide(nn.Module):
-    """What the wide blocks make of the maps at strides 16 and 32, to add to the main map."""
+    """What the wide blocks make of the backbone's map at stride 16 and of the main one, to add to the latter."""
 
     def __init__(self, config: TinyEncoderConfig) -> None:
         super().__init__()

@@ -22,6 +22,11 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(dim, inner)
         self.out_proj = nn.Linear(inner, dim)
 
+    @property
+    def scale(self) -> float:
+        """What products of queries and keys are multiplied by."""
+        return float((self.q_proj.out_features // self.heads) ** -0.5)
+
     def split(self, x: Tensor) -> Tensor:
         """(P, T, inner) -> (P, heads, T, inner / heads)."""
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)

@@ -19,20 +19,6 @@ def squared_depth(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     >>> squared_depth(np.ones((3, 3), bool)).tolist()
     [[1, 1, 1], [1, 4, 1], [1, 1, 1]]
     """
-    depth = np.zeros(mask.shape, np.int64)
-    part = _filled(mask)
-    depth[part] = _depth(mask[part])
-    return depth
-
-
-def _filled(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
-    """The rows and columns of a mask's box. Just outside of it everything is outside the mask, so that depths are the
-    same whether they are taken in the whole picture or in the box."""
-    left, top, right, bottom = (int(side) for side in mask_to_box(mask))
-    return slice(top, bottom), slice(left, right)
-
-
-def _depth(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     padded = np.pad(mask, 1).astype(np.uint8)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     return np.rint(np.square(distance.astype(np.float64))).astype(np.int64)
@@ -40,12 +26,13 @@ def _depth(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
 
 def _deepest(mask: npt.NDArray[np.bool_]) -> tuple[int, tuple[float, float]]:
     """Squared depth of the deepest pixel, the first of several, and its centre; depth 0 for an empty mask."""
-    rows, columns = _filled(mask)
-    if rows.start == rows.stop:
+    left, top, right, bottom = (int(side) for side in mask_to_box(mask))
+    if left == right:
         return 0, (0.5, 0.5)
-    depth = _depth(mask[rows, columns])
+    # Just outside of its box everything is outside the mask: depths are the same in the box and in the whole picture.
+    depth = squared_depth(mask[top:bottom, left:right])
     row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    return int(depth[row, column]), (float(columns.start + column) + 0.5, float(rows.start + row) + 0.5)
+    return int(depth[row, column]), (float(left + column) + 0.5, float(top + row) + 0.5)
 
 
 def most_interior_point(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:

@@ -63,7 +63,8 @@ class DataConfig:
     """Share of masks that regions of the same label map which touch them join: a rider and the horse are one thing,
     too. Half of these take one neighbour, half all that are reached from region to region."""
     group_sets: tuple[str, ...] = ()
-    """Sets whose regions may be joined; empty for all. Where regions tile the picture, their unions are no things."""
+    """Sets whose regions may be joined, whether the data has them or not; empty for all. Where regions tile the
+    picture, their unions are no things."""
     workers: int = 1
     """Threads that make samples beside the training. What they make does not depend on their number."""
     ahead: int = 1
@@ -78,6 +79,8 @@ class DataConfig:
             raise ConfigError(f"DataConfig.paste_probability must be in [0, 1], got {self.paste_probability}")
         if not 0 <= self.group_probability <= 1:
             raise ConfigError(f"DataConfig.group_probability must be in [0, 1], got {self.group_probability}")
+        if self.group_sets and not self.group_probability:
+            raise ConfigError("DataConfig.group_sets are named, but group_probability is 0; set one, or name none")
         if self.paste_regions < 1:
             raise ConfigError(f"DataConfig.paste_regions must be at least 1, got {self.paste_regions}")
         if self.workers < 1:
@@ -198,6 +201,7 @@ def draw_sample(
     background to it, whether another region or label 0.
     """
     view = random_view(record.pixels(), record.label_maps(), size, config.view, rng)
+    own = len(view[1])  # behind them come the donor's
     if donor is not None:
         view = _paste(view, donor, config, rng.spawn(1)[0])  # a stream of its own: what else is drawn does not change
     pixels, maps, content_hw = view
@@ -207,52 +211,68 @@ def draw_sample(
     # Each mask once before any is repeated.
     rounds = [rng.permutation(len(candidates)) for _ in range(config.repeats)]
     chosen = np.concatenate(rounds)[:masks]
-    drawn = [(maps[index], label) for index, label in (candidates[i] for i in chosen)]
-    if config.group_probability > 0 and (not config.group_sets or record.set_name in config.group_sets):
+    drawn = [candidates[i] for i in chosen]
+    if config.group_probability > 0:
         most = config.max_fraction * content_hw[0] * content_hw[1]
-        grouping = rng.spawn(1)[0]  # a stream of its own, as above
-        stack = np.stack([np.isin(one, _joined(one, label, most, config, grouping)) for one, label in drawn])
+        set_of = [record.set_name if index < own or donor is None else donor.set_name for index in range(len(maps))]
+        groups = _Groups(maps, set_of, most, config, rng.spawn(1)[0])  # a stream of its own, as above
+        stack = np.stack([np.isin(maps[index], groups.of(index, label)) for index, label in drawn])
     else:
-        stack = np.stack([one == label for one, label in drawn])
+        stack = np.stack([maps[index] == label for index, label in drawn])
     return Sample(record.name, pixels, stack, content_hw)
 
 
-def _joined(
-    label_map: LabelMap, label: int, most: float, config: DataConfig, rng: np.random.Generator
-) -> tuple[int, ...]:
-    """`label`, and by chance labels that join it; never so many that they cover more than `most` pixels."""
-    joins, all_of_them, which = rng.random(3)
-    if joins >= config.group_probability:
-        return (label,)
-    neighbours = touching(label_map)
-    if not neighbours.get(label):
-        return (label,)
-    if all_of_them < 0.5:
-        found, waiting = {label}, [label]
-        while waiting:
-            more = neighbours[waiting.pop()] - found
-            found |= more
-            waiting += more
-    else:
-        near = sorted(neighbours[label])
-        found = {label, near[int(which * len(near))]}
-    return tuple(sorted(found)) if np.isin(label_map, list(found)).sum() <= most else (label,)
+class _Groups:
+    """Which regions of a view are taken together with those that touch them."""
+
+    def __init__(
+        self, maps: list[LabelMap], set_of: Sequence[str], most: float, config: DataConfig, rng: np.random.Generator
+    ) -> None:
+        """`set_of` names the set that each map is of; no group covers more than `most` pixels."""
+        self.maps, self.set_of, self.most, self.config, self.rng = maps, set_of, most, config, rng
+        self._touching: dict[int, dict[int, set[int]]] = {}
+
+    def of(self, index: int, label: int) -> tuple[int, ...]:
+        """`label` of a map, and by chance labels that join it."""
+        joins, all_of_them, which = self.rng.random(3)
+        sets = self.config.group_sets
+        if joins >= self.config.group_probability or (sets and self.set_of[index] not in sets):
+            return (label,)
+        if index not in self._touching:
+            self._touching[index] = touching(self.maps[index])
+        neighbours = self._touching[index]
+        if label not in neighbours:
+            return (label,)
+        found = {label}
+        if all_of_them < 0.5:
+            waiting = [label]
+            while waiting:
+                more = neighbours[waiting.pop()] - found
+                found |= more
+                waiting += more
+        else:
+            near = sorted(neighbours[label])
+            found.add(near[int(which * len(near))])
+        return tuple(sorted(found)) if np.isin(self.maps[index], list(found)).sum() <= self.most else (label,)
 
 
-def touching(label_map: LabelMap, reach: int = 3) -> dict[int, set[int]]:
-    """The labels that each label of a (h, w) map touches: some pixel of them is at most `reach` to the side of it,
-    above or below, which steps over the thin unlabelled border that many sets draw. Label 0 touches nothing."""
+TOUCH_PX = 3
+"""Regions touch when a pixel of one is at most so many to the side of a pixel of the other, above or below: that steps
+over the thin unlabelled border that many sets draw."""
+
+
+def touching(label_map: LabelMap) -> dict[int, set[int]]:
+    """The labels that each label of a (h, w) map touches, by `TOUCH_PX`. Label 0 touches nothing."""
     pairs = set[tuple[int, int]]()
-    for first, second in (
-        (label_map[:-reach], label_map[reach:]),
-        (label_map[:, :-reach], label_map[:, reach:]),
-    ):
-        met = (first != second) & (first > 0) & (second > 0)
-        pairs |= set(zip(first[met].tolist(), second[met].tolist(), strict=True))
+    for apart in range(1, TOUCH_PX + 1):
+        for one, other in ((label_map[:-apart], label_map[apart:]), (label_map[:, :-apart], label_map[:, apart:])):
+            met = (one != other) & (one > 0) & (other > 0)
+            codes = one[met].astype(np.int64) << 16 | other[met]
+            pairs |= {divmod(code, 1 << 16) for code in np.unique(codes).tolist()}
     found: dict[int, set[int]] = {}
-    for one, other in pairs:
-        found.setdefault(one, set()).add(other)
-        found.setdefault(other, set()).add(one)
+    for first, second in pairs:
+        found.setdefault(first, set()).add(second)
+        found.setdefault(second, set()).add(first)
     return found
 
 

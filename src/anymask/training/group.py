@@ -1,7 +1,8 @@
 """Several processes on one run: each takes its share of every step, gradients are summed, weights stay equal.
 
 What a step sees and draws is a function of seed, step and place in the batch, not of the process that computes it, so a
-run may go on with another number of processes: only the order of summation changes.
+run may go on with another number of processes: only which pictures are computed together, and the order of summation,
+change.
 """
 
 from __future__ import annotations
@@ -59,12 +60,12 @@ class Group:
         if self.size == 1:
             return samples
         gradients = [_gradient(parameter) for parameter in parameters]
-        device = parameters[0].device
-        flat = torch.cat([parameters[0].new_tensor([samples]), *(gradient.flatten() for gradient in gradients)])
-        flat = flat.cpu()  # gloo adds up in the machine's memory
-        dist.all_reduce(flat)
-        total = round(flat[0].item())
-        parts = torch.split(flat.to(device)[1:], [gradient.numel() for gradient in gradients])
+        sizes = [gradient.numel() for gradient in gradients]
+        flat = torch.cat([*(gradient.flatten() for gradient in gradients), gradients[0].new_tensor([samples])])
+        summed = flat.cpu()  # gloo adds up in the machine's memory
+        dist.all_reduce(summed)
+        total = round(summed[-1].item())
+        parts = torch.split(summed.to(flat.device)[:-1], sizes)
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
         return total

@@ -71,12 +71,19 @@ def with_encoder_depth(model: Sam, config: SamConfig) -> Sam:
     """The same model with as many blocks in its encoder as `config` has; those it lacks begin as nothing.
 
     For the encoder of `tiny` alone; any other, and one that has as many or more, stays as it is.
+
+    Raises: ConfigError when both have wide blocks, of other widths.
     """
     encoder, wanted = model.config.image_encoder, config.image_encoder
     if not (isinstance(encoder, TinyEncoderConfig) and isinstance(wanted, TinyEncoderConfig)):
         return model
     depths = {name: max(getattr(encoder, name), getattr(wanted, name)) for name in _DEPTHS}
-    wide = encoder.wide_dim if encoder.wide_depth else wanted.wide_dim
+    if encoder.wide_depth and wanted.wide_depth and encoder.wide_dim != wanted.wide_dim:
+        raise ConfigError(
+            f"the weights have wide blocks of {encoder.wide_dim} channels, {wanted.wide_dim} are asked for; "
+            "give the configuration the width that the weights have"
+        )
+    wide = wanted.wide_dim if wanted.wide_depth > encoder.wide_depth else encoder.wide_dim
     deeper = replace(encoder, wide_dim=wide, **depths)
     if deeper == encoder:
         return model

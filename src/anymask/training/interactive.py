@@ -83,7 +83,7 @@ def plan_rounds(config: RoundsConfig, rng: np.random.Generator) -> list[bool]:
 
 
 def is_plan_random(config: RoundsConfig) -> bool:
-    """Whether `plan_rounds` draws anything."""
+    """Whether what `plan_rounds` gives depends on the generator."""
     return config.mask_only_rounds > 1 and config.clicks > 0
 
 
@@ -114,7 +114,7 @@ def simulate_each(
     """
     assert len(targets) == 1 or not is_plan_random(rounds)
     device, counts = prepared.embedding.main.device, [len(masks) for masks in targets]
-    each = [_CarefulAnnotator(*of, device, rounds.prompts) for of in zip(targets, rngs, strict=True)]
+    each = [_CarefulAnnotator(masks, rounds.prompts, rng, device) for masks, rng in zip(targets, rngs, strict=True)]
     soft = _soften(torch.from_numpy(np.concatenate(targets)).to(device))
     played = _play(model, prepared, soft, _Annotators(each), (rounds, rngs[0]), losses)
     columns = (played.losses, played.first_iou.cpu(), played.last_iou.cpu(), played.first_logits)
@@ -191,7 +191,7 @@ class _CarefulAnnotator:
     """Mask by mask, to the pixel."""
 
     def __init__(
-        self, targets: Masks, rng: np.random.Generator, device: torch.device | str, config: ClickConfig
+        self, targets: Masks, config: ClickConfig, rng: np.random.Generator, device: torch.device | str
     ) -> None:
         self.targets, self.config, self.rng, self.device = targets, config, rng, device
         self._points, self._labels, is_box = first_prompts(targets, config, rng)

@@ -70,7 +70,8 @@ class TrainConfig:
     """Pictures of a process that are in memory together; their gradients add up to the step's. 0 for all."""
     together: bool = False
     """Prompt the masks of all pictures in memory together, one pass of the decoder a round, with clicks found on the
-    device (`training.batch_prompts`): what a GPU needs to be busy. It takes memory for all of their rounds."""
+    device (`training.batch_prompts`): what a GPU needs to be busy. It takes memory for all of their rounds. Without it
+    a CPU prompts a few small pictures together anyway, with clicks as ever."""
     masks_a_process: int = 0
     """Most masks prompted in one process and step, shared by its pictures; 0 for no limit but the phase's."""
     phases: tuple[Phase, ...] = (Phase(),)

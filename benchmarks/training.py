@@ -38,7 +38,7 @@ from anymask.prompts.types import PromptBatch
 from anymask.recipes import recipe
 from anymask.runs import RunFolder
 from anymask.training.batches import Sample
-from anymask.training.interactive import RoundsConfig, simulate
+from anymask.training.interactive import RoundsConfig, simulate_each
 from anymask.training.promptable import Phase, TrainConfig, Trainer
 from benchmarks.harness import Options, Report, run
 from benchmarks.models import our_vit_b, public_vit_b, weights_file
@@ -110,9 +110,9 @@ def _plain_step(
     for place, (sample, image) in enumerate(zip(samples, images, strict=True)):
         prepared = model.embed(image)
         rng = np.random.default_rng((config.seed, 2, STEP, place))
-        outcome = simulate(model, prepared, sample.masks, rounds, (config.losses, phase.mask_loss), rng)
-        outcome.loss.backward()
-        losses.append(float(outcome.loss.detach()))
+        played = simulate_each(model, prepared, [sample.masks], rounds, (config.losses, phase.mask_loss), [rng])
+        played[0].loss.backward()
+        losses.append(float(played[0].loss.detach()))
     return [np.array(losses)]
 
 

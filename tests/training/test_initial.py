@@ -158,14 +158,14 @@ def test_wide_blocks_and_details_begin_as_nothing_and_can_learn() -> None:
         torch.testing.assert_close(own, given)
     for _ in range(3):  # what leaves the new parts is nothing at first, then what leaves their blocks
         wider.zero_grad()
-        sum(((one - 1) ** 2).mean() for one in _maps(wider, image)).backward()  # type: ignore[union-attr]
+        torch.stack([((one - 1) ** 2).mean() for one in _maps(wider, image)]).sum().backward()
         moved = {name for name, one in wider.named_parameters() if one.grad is not None and one.grad.any()}
         torch.optim.SGD(wider.parameters(), lr=0.1).step()
     new = {name for name, _ in wider.named_parameters() if ".wide." in name or ".detail." in name}
     assert len(new) > 40
     assert new <= moved
     assert with_encoder_depth(wider, model.config) is wider
-    longer = replace(wanted, image_encoder=replace(wanted.image_encoder, wide_depth=4))  # type: ignore[type-var]
+    longer = replace(wanted, image_encoder=replace(encoder, wide_dim=64, wide_depth=4, detail_depth=1))
     for given, own in zip(_maps(wider, image), _maps(with_encoder_depth(wider, longer), image), strict=True):
         torch.testing.assert_close(own, given)
     with pytest.raises(ConfigError, match="64 channels, 96"):

@@ -12,11 +12,11 @@ from anymask.model.sam import MaskPrediction, Sam
 from anymask.prompts.simulate import ClickConfig
 from anymask.prompts.types import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, FOREGROUND, PADDING, PromptBatch
 from anymask.training.interactive import (
+    Outcome,
     RoundsConfig,
     first_prompts,
     is_plan_random,
     plan_rounds,
-    simulate,
     simulate_each,
     simulate_together,
 )
@@ -44,6 +44,11 @@ class Recorder(Sam):
 def model() -> Recorder:
     torch.manual_seed(0)
     return Recorder(small_model())
+
+
+def simulate(model, prepared, masks, rounds, losses, rng) -> Outcome:
+    """Of one picture."""
+    return simulate_each(model, prepared, [masks], rounds, losses, [rng])[0]
 
 
 def run(model: Sam, rounds: RoundsConfig, losses: LossConfig | None = None, seed: int = 0) -> float:

@@ -6,6 +6,7 @@ are exported or compiled they are nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ class DepthwiseConv(nn.Conv2d):
             out = super().forward(F.pad(x, (self.before, self.after) * 2) if self.after > self.before else x)
             return F.relu6(out) if self.act else out
         shape = self.stride[0], self.before, self.after
-        out = _Depthwise.apply(x, self.weight, self.bias, *shape)  # type: ignore[no-untyped-call]
+        out = _depthwise(x, self.weight, self.bias, *shape)
         return F.relu6(out, inplace=True) if self.act else out
 
 
@@ -90,6 +91,9 @@ class _Depthwise(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             taps = _weight_gradient(F.pad(x, ctx.pads * 2), weight, grad, ctx.stride)
         return back, taps, grad.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None, None, None, None
+
+
+_depthwise: Callable[..., Tensor] = _Depthwise.apply
 
 
 def _even(weight: Tensor, before: int, after: int) -> Tensor:

@@ -6,6 +6,7 @@ and on a CPU a pointwise operation on two layouts takes some ten times as long a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,8 +19,7 @@ from anymask.model.layers import is_learned_plainly
 def times_rows(a: Tensor, rows: Tensor, plus: Tensor | None = None) -> Tensor:
     """(P, R, C) times the transpose of (P, N, C), and `plus` (P, R, N) if given -> (P, R, N)."""
     if is_learned_plainly(a):
-        product: Tensor = _TimesRows.apply(a, rows, plus)  # type: ignore[no-untyped-call]
-        return product
+        return _times_rows(a, rows, plus)
     if plus is None:
         return torch.bmm(a, rows.transpose(1, 2))
     return torch.baddbmm(plus, a, rows.transpose(1, 2))
@@ -42,3 +42,6 @@ class _TimesRows(torch.autograd.Function):
             torch.bmm(grad.transpose(1, 2), a) if needs_rows else None,
             grad if needs_plus else None,
         )
+
+
+_times_rows: Callable[..., Tensor] = _TimesRows.apply

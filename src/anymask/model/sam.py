@@ -64,29 +64,15 @@ class SamConfig:
         raise ConfigError(f"unknown model {name!r}; known are tiny, vit_b, vit_l, vit_h")
 
 
-def tiny_config(
-    *,
-    dim: int = 128,
-    input_size: int = 512,
-    quality_hidden: int = 32,
-    context_depth: int = 2,
-    main_depth: int = 0,
-    wide_depth: int = 0,
-    detail_depth: int = 0,
-) -> SamConfig:
+def tiny_config(*, dim: int = 128, input_size: int = 512, quality_hidden: int = 32, **depths: int) -> SamConfig:
     """The kind of the embedded model: EfficientNet-Lite0 pyramid, narrow decoder, drawn prompts, mask quality.
 
-    Its training begins without most of its encoder's blocks; `SamConfig.named("tiny")` has them all.
+    `depths` are of `TinyEncoderConfig`. Training begins without most of the encoder's blocks; `SamConfig.named("tiny")`
+    has them all.
     """
     prompts = PromptEncoderConfig(dim=dim, mask_channels=32, draw_prompts=True)
     return SamConfig(
-        image_encoder=TinyEncoderConfig(
-            dim=dim,
-            context_depth=context_depth,
-            main_depth=main_depth,
-            wide_depth=wide_depth,
-            detail_depth=detail_depth,
-        ),
+        image_encoder=TinyEncoderConfig(dim=dim, **depths),
         prompt_encoder=prompts,
         mask_decoder=MaskDecoderConfig(
             dim=dim,
@@ -181,9 +167,7 @@ class Sam(nn.Module):
 
     def prepare(self, embedding: ImageEmbedding) -> PreparedImage:
         """What the decoder needs of one image (B = 1), computed once for all of its prompts."""
-        height, width = embedding.main.shape[-2:]
-        no_mask = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-        return self.mask_decoder.prepare(embedding, self.prompt_encoder.dense_position(height, width), no_mask)
+        return self.mask_decoder.prepare(embedding, *self._without_prompts(embedding))
 
     def prepare_each(self, embedding: ImageEmbedding, owners: Tensor) -> PreparedImage:
         """`prepare` for P prompts on several images at once: the p-th prompt is on image `owners[p]` (P,) int64.
@@ -191,10 +175,8 @@ class Sam(nn.Module):
         Nothing is computed ahead: every prompt carries its image. For training on a GPU, which has the memory and
         would wait for its orders if the images came one by one.
         """
-        height, width = embedding.main.shape[-2:]
-        no_mask = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-        position = self.prompt_encoder.dense_position(height, width)
-        return PreparedImage(embedding.map(lambda maps: maps.index_select(0, owners)), position, no_mask)
+        of_prompts = embedding.map(lambda maps: maps.index_select(0, owners))
+        return PreparedImage(of_prompts, *self._without_prompts(embedding))
 
     def prepare_several(self, embedding: ImageEmbedding, counts: Sequence[int]) -> PreparedImage:
         """`prepare` for B images at once: `counts[b]` prompts on image b, one image's after the other's.
@@ -203,10 +185,13 @@ class Sam(nn.Module):
         for a model that draws its prompts: without a map of its own a prompt needs its image's projections.
         """
         assert self.config.prompt_encoder.draw_prompts
+        return self.mask_decoder.prepare_several(embedding, counts, *self._without_prompts(embedding))
+
+    def _without_prompts(self, embedding: ImageEmbedding) -> tuple[Tensor, Tensor]:
+        """What the decoder has for any prompt: positions (1, C, h, w) and "no mask" (1, C, 1, 1)."""
         height, width = embedding.main.shape[-2:]
         no_mask = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-        position = self.prompt_encoder.dense_position(height, width)
-        return self.mask_decoder.prepare_several(embedding, counts, position, no_mask)
+        return self.prompt_encoder.dense_position(height, width), no_mask
 
     def decode_all(self, prepared: PreparedImage, prompts: PromptBatch) -> MaskPrediction:
         """All masks of the decoder: the single-mask token's first, then the ambiguous three. Training uses this."""

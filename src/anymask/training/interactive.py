@@ -87,18 +87,6 @@ def is_plan_random(config: RoundsConfig) -> bool:
     return config.mask_only_rounds > 1 and config.clicks > 0
 
 
-def simulate(
-    model: Sam,
-    prepared: PreparedImage,
-    targets: Masks,
-    rounds: RoundsConfig,
-    losses: tuple[LossConfig, MaskLoss],
-    rng: np.random.Generator,
-) -> Outcome:
-    """Run the prompt rounds for K true masks (K, S, S) of one prepared picture; S is the input size, all non-empty."""
-    return simulate_each(model, prepared, [targets], rounds, losses, [rng])[0]
-
-
 def simulate_each(
     model: Sam,
     prepared: PreparedImage,
@@ -107,8 +95,9 @@ def simulate_each(
     losses: tuple[LossConfig, MaskLoss],
     rngs: Sequence[np.random.Generator],
 ) -> list[Outcome]:
-    """`simulate` for several pictures, (K, S, S) masks and a generator for each, in one pass of the decoder a round.
+    """Run the prompt rounds for the true masks of one or more pictures, in one pass of the decoder a round.
 
+    `targets` are (K, S, S) for each picture, of any K, all non-empty, S the input size; `rngs` one generator a picture.
     `prepared` holds the picture of every mask (`Sam.prepare_several`), or the only picture. To rounding the outcomes
     are those of one picture after the other; for several, the rounds' plan must not be random (`is_plan_random`).
     """
@@ -136,9 +125,7 @@ def simulate_together(
     *,
     fill_to: int = 1,
 ) -> tuple[Tensor, Callable[[], list[Outcome]]]:
-    """`simulate` for all B pictures of `embedding` in one pass of the decoder a round, prompts drawn on the device.
-
-    `targets` are (K, S, S) for each picture, of any K; `rngs` one generator a picture. Returns the sum of the
+    """`simulate_each` for all B pictures of `embedding`, with prompts drawn on the device. Returns the sum of the
     pictures' losses, to run one backward pass from, and what tells their outcomes (losses without gradients): called
     after that, so that the device has work while it is waited for. The masks are filled up to a multiple of `fill_to`
     with some that do not count. Where the rounds without a click come is drawn for all by the first generator.
